@@ -1,0 +1,175 @@
+// Package ledger is the append-only record of a job: JSON lines, one event a
+// line, each written and synced before the next thing happens. What is about
+// to be done stands there before it is done, what came of it after.
+//
+// The ledger is the product, not a log: resuming, the money, the progress on
+// the terminal, `glovebox log`, `status` and `--json` are all read from it.
+package ledger
+
+import (
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Version is the format of the events; it rises when a reader of the old one
+// would misread the new one.
+const Version = 1
+
+// Kind names what happened.
+type Kind string
+
+// The kinds of events, in the order in which a job makes them.
+const (
+	JobStart     Kind = "job-start"      // Job: a process begins to work on the job
+	Lent         Kind = "lent"           // the directory belongs to the box's user from now on
+	GivenBack    Kind = "given-back"     // and to its owner again
+	BoxStart     Kind = "box"            // Box: a box has been started
+	SessionStart Kind = "session-start"  // Session
+	Request      Kind = "request"        // Money.Reserved: a request is about to leave; until its Reply or Failed it counts as spent in full
+	Reply        Kind = "reply"          // Reply, Money.Spent
+	Failed       Kind = "request-failed" // Text; Money.Spent (zero, or what the failure cost)
+	CallStart    Kind = "call"           // Call
+	CallEnd      Kind = "result"         // Result
+	VerifyStart  Kind = "verify"         // Verify: the host runs a feature's command in a new box
+	VerifyEnd    Kind = "verdict"        // Verify
+	Listed       Kind = "listed"         // List: the initializer's list passed the checks
+	Approved     Kind = "approved"       // List: and was accepted
+	CommitStart  Kind = "commit"         // Commit: Tree and Message are about to be committed
+	CommitEnd    Kind = "committed"      // Commit
+	Passed       Kind = "passed"         // Feature, Commit: the host saw it work
+	Blocked      Kind = "blocked"        // Feature, Text
+	Unpassed     Kind = "unpassed"       // Feature, Text: it worked once and does not now
+	Note         Kind = "note"           // Text: anything a person should know (the list was put back, no git, …)
+	SessionEnd   Kind = "session-end"    // Session
+	JobEnd       Kind = "job-end"        // End
+)
+
+// Event is one line. The payload that belongs to the kind is set, others are nil.
+type Event struct {
+	V       int       `json:"v"`
+	Seq     int64     `json:"seq"` // from 1, without holes
+	Time    time.Time `json:"time"`
+	Kind    Kind      `json:"kind"`
+	Session int       `json:"session,omitempty"` // number in the job, from 1
+	Turn    int       `json:"turn,omitempty"`    // number in the session, from 1
+	Feature string    `json:"feature,omitempty"` // id
+	Text    string    `json:"text,omitempty"`
+
+	Job     *JobInfo     `json:"job,omitempty"`
+	Box     *BoxInfo     `json:"box,omitempty"`
+	Started *SessionInfo `json:"started,omitempty"`
+	Ended   *SessionInfo `json:"ended,omitempty"`
+	Money   *Money       `json:"money,omitempty"`
+	Answer  *ReplyInfo   `json:"answer,omitempty"`
+	Call    *CallInfo    `json:"call,omitempty"`
+	Result  *ResultInfo  `json:"result,omitempty"`
+	Verify  *VerifyInfo  `json:"verify,omitempty"`
+	List    *ListInfo    `json:"list,omitempty"`
+	Commit  *CommitInfo  `json:"commit,omitempty"`
+	End     *EndInfo     `json:"end,omitempty"`
+}
+
+// JobInfo says what a process works on, and with what.
+type JobInfo struct {
+	ID       string `json:"id"`
+	Spec     string `json:"spec"`      // file name, for people
+	SpecHash string `json:"spec_hash"` // SHA-256 of the text
+	Model    string `json:"model"`     // provider/model
+	Image    string `json:"image"`     // as asked for
+	ImageID  string `json:"image_id"`
+	Scope    string `json:"scope"`
+	Budget   string `json:"budget"` // USD
+	Version  string `json:"version"`
+	Resumed  bool   `json:"resumed,omitempty"`
+	Features int    `json:"features"` // how many were asked for
+}
+
+// BoxInfo is a box that was started.
+type BoxInfo struct {
+	ID      string        `json:"id"`
+	Purpose string        `json:"purpose"` // call, session, verify, git, init, probe
+	Took    time.Duration `json:"took_ns"`
+}
+
+// SessionInfo opens and closes a session.
+type SessionInfo struct {
+	Kind    string `json:"kind"`              // initializer, coding
+	Attempt int    `json:"attempt,omitempty"` // of the same purpose, from 1
+	Ending  string `json:"ending,omitempty"`  // finish, turns, loop, no-calls, …: what ended it
+	Status  string `json:"status,omitempty"`  // done or blocked, as the model said on finish
+	Note    string `json:"note,omitempty"`    // the model's, bounded
+	Limit   string `json:"limit,omitempty"`   // the flag that changes the limit that ended it
+}
+
+// Money is in USD.
+type Money struct {
+	Reserved decimal.Decimal `json:"reserved"`
+	Spent    decimal.Decimal `json:"spent"`
+}
+
+// ReplyInfo is what came back for a request.
+type ReplyInfo struct {
+	ID         string        `json:"id,omitempty"`
+	Model      string        `json:"model"`
+	Finish     string        `json:"finish"`
+	Prompt     int           `json:"prompt_tokens"`
+	Completion int           `json:"completion_tokens"`
+	Cached     int           `json:"cached_tokens,omitempty"`
+	Calls      int           `json:"calls"`
+	Text       string        `json:"text,omitempty"` // what it said, bounded
+	Took       time.Duration `json:"took_ns"`
+}
+
+// CallInfo is a call about to be executed.
+type CallInfo struct {
+	Number  int    `json:"number"` // in the session, from 1
+	Tool    string `json:"tool"`
+	Summary string `json:"summary"` // one line for people, bounded
+	Args    string `json:"args"`    // JSON as the model wrote it, bounded
+}
+
+// ResultInfo is what came of it.
+type ResultInfo struct {
+	Number  int           `json:"number"`
+	Box     string        `json:"box,omitempty"`
+	Summary string        `json:"summary"` // the first line of what the model was told
+	Text    string        `json:"text"`    // what the model was told, bounded
+	OK      bool          `json:"ok"`
+	Took    time.Duration `json:"took_ns"`
+}
+
+// VerifyInfo is a verification by the host.
+type VerifyInfo struct {
+	Command string        `json:"command"`
+	Why     string        `json:"why"`            // red-check, before-session, finish, session-end, regression, final
+	Box     string        `json:"box,omitempty"`  // id
+	Tree    string        `json:"tree,omitempty"` // git's hash of the tree as the host computed it
+	Exit    int           `json:"exit"`
+	Passed  bool          `json:"passed"`
+	Output  string        `json:"output,omitempty"` // bounded
+	Took    time.Duration `json:"took_ns,omitempty"`
+}
+
+// ListInfo is a feature list.
+type ListInfo struct {
+	Hash string   `json:"hash"`
+	IDs  []string `json:"ids"`
+	How  string   `json:"how,omitempty"`  // yes-flag, person
+	Note string   `json:"note,omitempty"` // what the list does not cover, in the initializer's words
+}
+
+// CommitInfo is a commit by the host.
+type CommitInfo struct {
+	Hash    string `json:"hash,omitempty"`
+	Tree    string `json:"tree"`
+	Message string `json:"message"`
+}
+
+// EndInfo is how a process's work on a job ended.
+type EndInfo struct {
+	Outcome string `json:"outcome"`
+	Code    int    `json:"code"`
+	Reason  string `json:"reason,omitempty"`
+	Hint    string `json:"hint,omitempty"`
+}

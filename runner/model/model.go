@@ -1,0 +1,175 @@
+// Package model is what the loop knows about language models: a [Request], a
+// [Reply], what it used, and one interface.
+//
+// Wrappers compose around a provider, each with one duty:
+//
+//	Record(Budget(Guard(Retry(provider))))
+//
+// Retry sends again only what may be sent again, Guard refuses a reply of
+// another model, Budget lets no request leave whose worst case does not fit,
+// Record tells the ledger. Providers live in packages of their own (openai),
+// which nobody but cmd imports.
+package model
+
+import (
+	"context"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Model answers requests.
+type Model interface {
+	// Reply sends r and returns the whole answer. An answer that is cut, wrong
+	// or in an error's clothes is an *Error, never a Reply that looks complete.
+	// Cancelling ctx ends it within a second.
+	Reply(ctx context.Context, r Request) (Reply, error)
+}
+
+// Request is one turn's question.
+type Request struct {
+	Messages  []Message
+	Tools     []Tool
+	MaxTokens int // of the reply; always set
+}
+
+// Role says who speaks in a message.
+type Role string
+
+// The roles.
+const (
+	System    Role = "system"
+	User      Role = "user"
+	Assistant Role = "assistant"
+	ToolRole  Role = "tool" // the result of the call CallID
+)
+
+// Message is one entry of a conversation. Conversations are only appended to.
+type Message struct {
+	Role    Role
+	Content string
+	Calls   []Call // of the assistant
+	CallID  string // of a tool's result
+}
+
+// Call is one tool call of a reply, as the model wrote it.
+type Call struct {
+	ID        string
+	Name      string
+	Arguments string // JSON, unchecked
+}
+
+// Tool is a tool as the model is told of it.
+type Tool struct {
+	Name        string
+	Description string
+	Parameters  []byte // JSON schema
+}
+
+// Finish is why a reply ended.
+type Finish string
+
+// The reasons the loop tells apart; every other one is passed through.
+const (
+	FinishStop   Finish = "stop"
+	FinishCalls  Finish = "tool_calls"
+	FinishLength Finish = "length" // cut: nothing of it may be executed
+)
+
+// Reply is a model's answer.
+type Reply struct {
+	ID       string // the provider's, for looking up what it cost
+	Model    string // who answered, in the provider's words: hostile until guarded
+	Provider string // upstream, where told
+	Content  string
+	Calls    []Call
+	Finish   Finish
+	Usage    Usage
+	Latency  time.Duration
+}
+
+// Usage is what a reply used, in the provider's tokens.
+type Usage struct {
+	Known      bool // false: the provider said nothing, the worst case is booked
+	Prompt     int  // including what came from a cache
+	Completion int
+	Cached     int // part of Prompt that was read from a cache
+	CacheWrite int // part of Prompt that was written to one
+	Reasoning  int // part of Completion
+	// Cost is what the provider says it costs in USD, if it says so.
+	Cost decimal.NullDecimal
+}
+
+// Info is what a provider's catalogue says about the model that was asked for.
+type Info struct {
+	// Provider and ID are the two halves of provider/model.
+	Provider, ID string
+	// Accept are the names under which the provider may answer for it: its id
+	// and its canonical slug, each with the variant asked for (the rule is in
+	// docs/models.md). A reply under any other name is refused.
+	Accept []string
+	// Price is what a token costs; a model without a known price is refused before the first request.
+	Price Price
+	// PriceSource names where the price comes from and its date, for the report.
+	PriceSource string
+	// Context is the window in tokens and MaxOutput the longest reply; 0 is unknown.
+	Context, MaxOutput int
+}
+
+// Price is in USD for one token, exact.
+type Price struct {
+	Prompt, Completion    decimal.Decimal
+	CacheRead, CacheWrite decimal.NullDecimal
+	Request               decimal.Decimal // for each request
+}
+
+// Free says that nothing costs anything.
+func (p Price) Free() bool {
+	zero := func(d decimal.NullDecimal) bool { return !d.Valid || d.Decimal.IsZero() }
+	return p.Prompt.IsZero() && p.Completion.IsZero() && p.Request.IsZero() && zero(p.CacheRead) && zero(p.CacheWrite)
+}
+
+// Fault says what kind of failure an [Error] is, so that a caller can decide
+// and a person can be told what to do.
+type Fault string
+
+// The faults.
+const (
+	FaultKey         Fault = "key"          // 401, 403: the key is wrong or may not do this
+	FaultCredits     Fault = "credits"      // 402: the account is empty or capped
+	FaultNotFound    Fault = "not-found"    // 404: no such model, or none that fits what was pinned
+	FaultRateLimit   Fault = "rate-limit"   // 429: wait
+	FaultDailyLimit  Fault = "daily-limit"  // 429: no more today
+	FaultServer      Fault = "server"       // 5xx, cut streams, errors inside a 200
+	FaultUnreachable Fault = "unreachable"  // no connection
+	FaultRequest     Fault = "request"      // 400, 413, 422: sending it again would not help
+	FaultWrongModel  Fault = "wrong-model"  // another model answered
+	FaultNoPrice     Fault = "no-price"     // what it costs is not known
+	FaultPaid        Fault = "paid"         // costs money where only free is allowed
+	FaultBudget      Fault = "budget"       // the cap would be exceeded
+	FaultMissingKey  Fault = "missing-key"  // no key in the environment
+	FaultUnknownName Fault = "unknown-name" // no such provider, or a name that is none
+)
+
+// Error is a model's or a provider's failure.
+type Error struct {
+	Fault      Fault
+	Status     int           // HTTP, 0 without an answer
+	Message    string        // in the provider's words, bounded, without keys
+	RetryAfter time.Duration // how long to wait, if told
+	// Usage is what the failed attempt used, if told: it is booked like any other.
+	Usage Usage
+	Err   error
+}
+
+func (e *Error) Error() string {
+	if e.Message != "" {
+		return e.Message
+	}
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return string(e.Fault)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
