@@ -1,0 +1,102 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Totals are the sums over a ledger, kept up event by event. The zero value is
+// the sum over none.
+type Totals struct {
+	Settled  decimal.Decimal // USD: what requests that were answered cost
+	Lost     decimal.Decimal // USD: reserves of requests whose answer was never seen (a crash); they count as spent for ever
+	Reserved decimal.Decimal // USD: the reserve of the request that is under way
+
+	Prompt, Completion, Cached int // tokens, as the provider counted them
+	Requests                   int // that left, answered or not
+
+	Processes int // that worked on the job
+	Sessions  int
+	Turns     int // replies that came
+	Calls     int
+	Boxes     int
+	Commits   int
+
+	Worked    time.Duration // sum over the processes, first event to last
+	First     time.Time
+	LastEvent time.Time
+	Seq       int64    // of the last event
+	Job       *JobInfo // of the last process
+	End       *EndInfo // of the last process, nil while it runs or if it was killed
+
+	processStart time.Time
+}
+
+// Spent is what counts as spent in USD: all that was settled, and every
+// reserve that was not.
+func (t Totals) Spent() decimal.Decimal { return t.Settled.Add(t.Lost).Add(t.Reserved) }
+
+// Sums adds up events.
+func Sums(events []Event) Totals {
+	var t Totals
+	for _, e := range events {
+		t.Add(e)
+	}
+	return t
+}
+
+// Add counts e, which must be the event after the last one added.
+//
+// A Request reserves, the next Reply or Failed settles it. Requests of a job
+// follow one another, so a reserve that is still open when the next request
+// or the next process begins was never settled: its answer got lost.
+func (t *Totals) Add(e Event) {
+	if t.First.IsZero() {
+		t.First = e.Time
+	}
+	t.Seq, t.LastEvent = e.Seq, e.Time
+	switch e.Kind {
+	case JobStart:
+		t.lose()
+		t.Processes++
+		t.Job, t.End, t.processStart = e.Job, nil, e.Time
+	case JobEnd:
+		t.End = e.End
+	case BoxStart:
+		t.Boxes++
+	case SessionStart:
+		t.Sessions++
+	case Request:
+		t.lose()
+		t.Requests++
+		if e.Money != nil {
+			t.Reserved = e.Money.Reserved
+		}
+	case Reply, Failed:
+		t.settle(e)
+	case CallStart:
+		t.Calls++
+	case CommitEnd:
+		t.Commits++
+	}
+}
+
+func (t *Totals) lose() {
+	t.Lost, t.Reserved = t.Lost.Add(t.Reserved), decimal.Zero
+}
+
+func (t *Totals) settle(e Event) {
+	t.Reserved = decimal.Zero
+	if e.Money != nil {
+		t.Settled = t.Settled.Add(e.Money.Spent)
+	}
+	if e.Kind == Reply {
+		t.Turns++
+	}
+	if a := e.Answer; a != nil {
+		t.Prompt += a.Prompt
+		t.Completion += a.Completion
+		t.Cached += a.Cached
+	}
+}
