@@ -3,12 +3,15 @@
 //
 // Wrappers compose around a provider, each with one duty:
 //
-//	Record(Budget(Guard(Retry(provider))))
+//	Retry(Budget(Guard(provider)))
 //
-// Retry sends again only what may be sent again, Guard refuses a reply of
-// another model, Budget lets no request leave whose worst case does not fit,
-// Record tells the ledger. Providers live in packages of their own (openai),
-// which nobody but cmd imports.
+// Guard refuses a reply of another model. Budget lets no request leave whose
+// worst case does not fit, and has its [Book], the ledger, written before the
+// request leaves and after the answer came. Retry sends again only what may be
+// sent again. The order matters: Retry is outermost, so that each attempt that
+// leaves is reserved and booked by itself, and Budget is around Guard, so that
+// a refused reply is paid for like any other. Providers live in packages of
+// their own (openai), which nobody but cmd imports.
 package model
 
 import (
@@ -121,11 +124,24 @@ type Price struct {
 	Prompt, Completion    decimal.Decimal
 	CacheRead, CacheWrite decimal.NullDecimal
 	Request               decimal.Decimal // for each request
+	// Steps are other prices for long prompts; see [Price.At].
+	Steps []Step
+}
+
+// Step is the price of requests whose prompt is longer than Above tokens.
+type Step struct {
+	Above int
+	Price Price // without steps of its own
 }
 
 // Free says that nothing costs anything.
 func (p Price) Free() bool {
 	zero := func(d decimal.NullDecimal) bool { return !d.Valid || d.Decimal.IsZero() }
+	for _, s := range p.Steps {
+		if !s.Price.Free() {
+			return false
+		}
+	}
 	return p.Prompt.IsZero() && p.Completion.IsZero() && p.Request.IsZero() && zero(p.CacheRead) && zero(p.CacheWrite)
 }
 

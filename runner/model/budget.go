@@ -1,0 +1,182 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/shopspring/decimal"
+)
+
+// minReply is the shortest reply in tokens that is worth asking for when money
+// is short: a sentence and one small call.
+const minReply = 256
+
+// Book is what [Budget] needs of the ledger. Amounts are USD. Reserve is
+// followed by exactly one Settle or Failed, or by the end of the process: what
+// was reserved and never settled counts as spent for ever.
+type Book interface {
+	// Spent is what was settled plus what is reserved and not settled yet.
+	Spent() decimal.Decimal
+	// Reserve writes down that up to amount may be spent now. It is on disk
+	// when it returns; only then the request leaves.
+	Reserve(amount decimal.Decimal) error
+	// Settle replaces the reservation by what the reply cost.
+	Settle(spent decimal.Decimal, r Reply) error
+	// Failed replaces the reservation by what the failure cost, often nothing.
+	Failed(spent decimal.Decimal, err error) error
+}
+
+// Budget lets a request leave only if what is spent and the request's worst
+// case together stay within limit, in USD. If they don't, MaxTokens shrinks
+// until they do, down to 256; else the request ends as FaultBudget.
+//
+// What a reply cost is what the provider says it cost, else its tokens at
+// info.Price, else (no usage told) the whole reservation. A reply that cost
+// more than its worst case is booked and refused: its price is not what the
+// catalogue says. With a limit of 0 only a model that is free may be asked.
+// A price without a source is no price.
+func Budget(next Model, info Info, limit decimal.Decimal, book Book) Model {
+	return &budget{next: next, info: info, limit: limit, book: book}
+}
+
+type budget struct {
+	next  Model
+	info  Info
+	limit decimal.Decimal
+	book  Book
+	mu    sync.Mutex // what was spent is read and reserved in one step
+}
+
+func (b *budget) Reply(ctx context.Context, r Request) (Reply, error) {
+	if err := b.allowed(); err != nil {
+		return Reply{}, err
+	}
+	r, reserved, err := b.reserve(r)
+	if err != nil {
+		return Reply{}, err
+	}
+	reply, err := b.next.Reply(ctx, r)
+	if err != nil {
+		return Reply{}, b.failed(reserved, err)
+	}
+	return b.settle(reserved, reply)
+}
+
+// allowed decides what can be decided before any money is thought of.
+func (b *budget) allowed() error {
+	if b.info.PriceSource == "" {
+		return &Error{Fault: FaultNoPrice, Message: "what " + b.info.ID + " costs is not known"}
+	}
+	if !b.limit.IsPositive() && !b.info.Price.Free() {
+		return &Error{Fault: FaultPaid, Message: b.info.ID + " costs money, and the budget is 0"}
+	}
+	return nil
+}
+
+// reserve finds the longest reply that fits, and writes its worst case down.
+func (b *budget) reserve(r Request) (Request, decimal.Decimal, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	spent := b.book.Spent()
+	left := b.limit.Sub(spent)
+	worst := b.info.Price.WorstCase(r)
+	if worst.GreaterThan(left) {
+		var ok bool
+		if r, ok = b.shrink(r, left); !ok {
+			return r, worst, &Error{Fault: FaultBudget, Message: fmt.Sprintf(
+				"the budget of %s USD does not allow another request: %s spent, up to %s needed",
+				b.limit, spent.Round(6), b.info.Price.WorstCase(r).Round(6))}
+		}
+		worst = b.info.Price.WorstCase(r)
+	}
+	if err := b.book.Reserve(worst); err != nil {
+		return r, worst, fmt.Errorf("reserve %s USD: %w", worst, err)
+	}
+	return r, worst, nil
+}
+
+// shrink lowers MaxTokens until r fits into left; if even the shortest reply
+// doesn't fit, r has that length and ok is false.
+func (b *budget) shrink(r Request, left decimal.Decimal) (_ Request, ok bool) {
+	asked := r.MaxTokens
+	r.MaxTokens = 0
+	room := left.Sub(b.info.Price.WorstCase(r))
+	each := b.info.Price.At(PromptBound(r)).Completion
+	r.MaxTokens = min(asked, minReply)
+	if !each.IsPositive() || room.LessThan(each.Mul(count(r.MaxTokens))) {
+		return r, false
+	}
+	// asked × each did not fit, so the quotient is below asked and no overflow.
+	r.MaxTokens = int(room.Div(each).IntPart())
+	for each.Mul(count(r.MaxTokens)).GreaterThan(room) {
+		r.MaxTokens-- // Div rounds
+	}
+	return r, true
+}
+
+func (b *budget) settle(reserved decimal.Decimal, reply Reply) (Reply, error) {
+	spent := b.spent(reserved, reply.Usage)
+	if spent.GreaterThan(reserved) {
+		err := b.tooDear(reserved, spent)
+		return Reply{}, errors.Join(err, b.book.Failed(spent, err))
+	}
+	if err := b.book.Settle(spent, reply); err != nil {
+		return Reply{}, fmt.Errorf("book %s USD: %w", spent, err)
+	}
+	return reply, nil
+}
+
+func (b *budget) tooDear(reserved, spent decimal.Decimal) error {
+	if b.info.Price.Free() {
+		return &Error{Fault: FaultPaid, Status: 200, Message: fmt.Sprintf(
+			"%s is listed as free, but this reply cost %s USD", b.info.ID, spent)}
+	}
+	return &Error{Fault: FaultNoPrice, Status: 200, Message: fmt.Sprintf(
+		"this reply of %s cost %s USD, more than the %s USD it can cost at the known price (%s)",
+		b.info.ID, spent, reserved, b.info.PriceSource)}
+}
+
+// failed books what a failure cost and returns it, with the ledger's own
+// failure if there is one.
+func (b *budget) failed(reserved decimal.Decimal, err error) error {
+	var e *Error
+	spent := reserved
+	if errors.As(err, &e) && (e.Usage.Known || e.Usage.Cost.Valid) {
+		spent = b.spent(reserved, e.Usage)
+	} else if errors.As(err, &e) && refused(e) {
+		spent = decimal.Zero
+	}
+	if berr := b.book.Failed(spent, err); berr != nil {
+		return errors.Join(err, fmt.Errorf("book a failure: %w", berr))
+	}
+	return err
+}
+
+// spent is what usage cost: as reported, else by price, else all that was reserved.
+func (b *budget) spent(reserved decimal.Decimal, u Usage) decimal.Decimal {
+	switch {
+	case u.Cost.Valid && !u.Cost.Decimal.IsNegative():
+		return u.Cost.Decimal
+	case u.Known:
+		return b.info.Price.Cost(u)
+	default:
+		return reserved
+	}
+}
+
+// refused says that a failed request was surely not worked on, so that it
+// costs nothing: it never left, or it was answered by an error status other
+// than a timeout's. A cut stream, an error inside a 200 and a cancelled
+// request may all have been billed.
+func refused(e *Error) bool {
+	switch {
+	case e.Fault == FaultUnreachable:
+		return true
+	case e.Status == 408 || e.Status == 504 || e.Status == 524:
+		return false
+	default:
+		return e.Status >= 300
+	}
+}
