@@ -1,0 +1,195 @@
+package openai
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/glovebox-run/glovebox/runner/model"
+)
+
+// chunk is what we read of a chunk, or of a whole answer that was not
+// streamed. Fields whose type differs between servers stay raw.
+type chunk struct {
+	ID       string   `json:"id"`
+	Model    string   `json:"model"`
+	Provider string   `json:"provider"`
+	Choices  []choice `json:"choices"`
+	Usage    *usage   `json:"usage"`
+}
+
+type choice struct {
+	Index   int     `json:"index"`
+	Delta   delta   `json:"delta"`
+	Message delta   `json:"message"`
+	Finish  *string `json:"finish_reason"`
+}
+
+type delta struct {
+	Content json.RawMessage `json:"content"`
+	Refusal string          `json:"refusal"`
+	Calls   []callDelta     `json:"tool_calls"`
+}
+
+type callDelta struct {
+	Index    *int   `json:"index"`
+	ID       string `json:"id"`
+	Function struct {
+		Name      string          `json:"name"`
+		Arguments json.RawMessage `json:"arguments"`
+	} `json:"function"`
+}
+
+// assembly makes one reply out of chunks.
+type assembly struct {
+	earlier int // calls in the conversation before
+	out     model.Reply
+	text    strings.Builder
+	calls   []*call
+	byIndex map[int]*call
+	chosen  bool // there was a choice
+}
+
+type call struct {
+	id, name  string
+	arguments strings.Builder
+}
+
+func (a *assembly) add(raw []byte) error {
+	var c chunk
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return &model.Error{Fault: model.FaultServer, Status: http.StatusOK, Message: "the answer has a chunk that can't be read: " + first(err.Error(), 200), Usage: a.out.Usage, Err: err}
+	}
+	if a.out.ID == "" {
+		a.out.ID = c.ID
+	}
+	a.served(c.Model)
+	if c.Provider != "" {
+		a.out.Provider = c.Provider
+	}
+	if c.Usage != nil {
+		a.out.Usage = c.Usage.model()
+	}
+	for _, ch := range c.Choices {
+		if ch.Index != 0 {
+			continue // one answer was asked for
+		}
+		a.chosen = true
+		a.delta(ch.Delta)
+		a.delta(ch.Message)
+		if ch.Finish != nil && *ch.Finish != "" {
+			a.out.Finish = model.Finish(*ch.Finish)
+		}
+	}
+	return nil
+}
+
+// served notes who answers. An answer that changes its mind about it names
+// both, which no guard accepts.
+func (a *assembly) served(name string) {
+	switch {
+	case name == "" || name == a.out.Model:
+	case a.out.Model == "":
+		a.out.Model = name
+	case !strings.Contains(a.out.Model, " then "):
+		a.out.Model += " then " + name
+	}
+}
+
+func (a *assembly) delta(d delta) {
+	a.text.WriteString(text(d.Content))
+	a.text.WriteString(d.Refusal)
+	for _, cd := range d.Calls {
+		c := a.find(cd)
+		if c.id == "" {
+			c.id = cd.ID
+		}
+		if c.name == "" {
+			c.name = cd.Function.Name
+		}
+		c.arguments.WriteString(arguments(cd.Function.Arguments))
+	}
+}
+
+// find returns the call that a delta goes on with, or a new one. Servers
+// differ: without an index, with index 0 for every call, without ids.
+func (a *assembly) find(d callDelta) *call {
+	var c *call
+	if d.Index != nil {
+		c = a.byIndex[*d.Index]
+	} else if n := len(a.calls); n > 0 {
+		c = a.calls[n-1]
+	}
+	if c == nil || c.over(d) {
+		c = &call{}
+		a.calls = append(a.calls, c)
+	}
+	if d.Index != nil {
+		if a.byIndex == nil {
+			a.byIndex = map[int]*call{}
+		}
+		a.byIndex[*d.Index] = c
+	}
+	return c
+}
+
+// over says that d can't belong to c: it has another id, or it names a
+// function although c's arguments are complete.
+func (c *call) over(d callDelta) bool {
+	if d.ID != "" && c.id != "" {
+		return d.ID != c.id
+	}
+	return d.Function.Name != "" && c.name != "" && json.Valid([]byte(c.arguments.String()))
+}
+
+// reply is the whole answer.
+func (a *assembly) reply() (model.Reply, error) {
+	if !a.chosen {
+		return model.Reply{}, &model.Error{Fault: model.FaultServer, Status: http.StatusOK, Message: "the server answered without an answer (no choices)", Usage: a.out.Usage}
+	}
+	out := a.out
+	out.Content = a.text.String()
+	seen := map[string]bool{}
+	for i, c := range a.calls {
+		if c.id == "" || seen[c.id] {
+			c.id = fmt.Sprintf("call_%d", a.earlier+i+1)
+		}
+		seen[c.id] = true
+		args := c.arguments.String()
+		if strings.TrimSpace(args) == "" {
+			args = "{}"
+		}
+		out.Calls = append(out.Calls, model.Call{ID: c.id, Name: c.name, Arguments: args})
+	}
+	return out, nil
+}
+
+// text is a content: a string, null, or a list of parts.
+func text(raw json.RawMessage) string {
+	var s string
+	if len(raw) == 0 || json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	var parts []struct {
+		Text string `json:"text"`
+	}
+	if json.Unmarshal(raw, &parts) != nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
+// arguments are a piece of JSON text, or an object where a server forgot to
+// make text of it.
+func arguments(raw json.RawMessage) string {
+	var s string
+	if !present(raw) || json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}

@@ -1,0 +1,164 @@
+// Package openai speaks the OpenAI chat-completions format to any server that
+// claims to: OpenRouter, OpenAI, Ollama, llama.cpp, vLLM, LM Studio.
+//
+// A request goes Reply → request.go (our messages in the SDK's types) → the
+// SDK → transport.go (our fields merged in, headers) → the server. The answer
+// comes back sse.go (events out of bytes) → transport.go (errors in whatever
+// clothes, cut streams) → assemble.go (one [model.Reply] out of chunks). The
+// SDK in the middle serializes and sends; it never sees a raw stream, because
+// it takes cut streams for complete ones and loses errors, costs and the
+// upstream's name. fault.go says what kind of failure a failure is.
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	sdk "github.com/sashabaranov/go-openai"
+
+	"github.com/glovebox-run/glovebox/runner/model"
+)
+
+// Bounds of what is read from a server.
+const (
+	maxBody   = 32 << 20 // of one answer
+	maxEvent  = 8 << 20  // of one event of a stream
+	maxErrors = 64 << 10 // of the body of an error
+)
+
+// Config describes a server and the model that is asked there.
+type Config struct {
+	// BaseURL is the server's address up to and including /v1.
+	BaseURL string
+	// Key is sent as bearer token; "" sends none. It occurs in no error.
+	Key string
+	// Model is the id that the server knows.
+	Model string
+	// Extra are fields merged into the top level of every request.
+	Extra map[string]any
+	// Header are sent with every request.
+	Header http.Header
+	// Effort is reasoning_effort, "" to send none.
+	Effort string
+	// CompletionTokens sends the bound of a reply as max_completion_tokens,
+	// which api.openai.com wants, not as max_tokens, which all others know.
+	CompletionTokens bool
+	// FirstByte is how long the answer may take to begin (0: 5 minutes) and
+	// Idle how long it may fall silent then (0: 5 minutes: some servers hide
+	// the reasoning). Comments in the stream count as signs of life. There is
+	// no limit to a whole answer.
+	FirstByte, Idle time.Duration
+	// HTTP is what requests are sent with; nil is a transport of its own.
+	HTTP http.RoundTripper
+}
+
+// Client is a [model.Model]. It is safe for concurrent use.
+type Client struct {
+	config Config
+	http   *http.Client
+	sdk    *sdk.Client
+}
+
+var _ model.Model = (*Client)(nil)
+
+// New returns a client for c. Nothing is sent yet.
+func New(c Config) *Client {
+	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	c.Key = strings.TrimSpace(c.Key)
+	if c.FirstByte == 0 {
+		c.FirstByte = 5 * time.Minute
+	}
+	if c.Idle == 0 {
+		c.Idle = 5 * time.Minute
+	}
+	if c.HTTP == nil {
+		c.HTTP = http.DefaultTransport.(*http.Transport).Clone()
+	}
+	h := &http.Client{
+		Transport: &transport{config: c},
+		// A key must never travel to another address.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	sc := sdk.DefaultConfig(c.Key)
+	sc.BaseURL = c.BaseURL
+	sc.HTTPClient = h
+	return &Client{config: c, http: h, sdk: sdk.NewClientWithConfig(sc)}
+}
+
+// Close closes the connections that are kept open; requests under way go on.
+func (c *Client) Close() {
+	if t, ok := c.config.HTTP.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// Reply implements [model.Model].
+func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error) {
+	start := time.Now()
+	stream, err := c.sdk.CreateChatCompletionStream(ctx, c.request(r))
+	if err != nil {
+		return model.Reply{}, c.fault(ctx, err)
+	}
+	defer stream.Close()
+	a := assembly{earlier: callsIn(r.Messages)}
+	for {
+		raw, err := stream.RecvRaw()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = a.add(raw)
+		}
+		if err != nil {
+			return model.Reply{}, c.fault(ctx, err)
+		}
+	}
+	reply, err := a.reply()
+	reply.Latency = time.Since(start)
+	return reply, err
+}
+
+// Get reads path below the base URL, for catalogues: at most limit bytes, with
+// the same faults as Reply.
+func (c *Client) Get(ctx context.Context, path string, limit int64) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.config.BaseURL+path, nil)
+	if err != nil {
+		return nil, &model.Error{Fault: model.FaultRequest, Message: "the base URL can't be used: " + clean(err.Error(), c.config.Key)}
+	}
+	if c.config.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.config.Key)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.fault(ctx, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		return nil, c.fault(ctx, err)
+	}
+	if int64(len(body)) > limit {
+		return nil, &model.Error{Fault: model.FaultServer, Status: resp.StatusCode,
+			Message: fmt.Sprintf("the answer to %s is longer than %d bytes", path, limit)}
+	}
+	return body, nil
+}
+
+// fault makes what callers are promised of any error: ctx's own error if it
+// ended, a *model.Error else.
+func (c *Client) fault(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("ask %s: %w", c.config.Model, context.Cause(ctx))
+	}
+	var e *model.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	// What is left are the SDK's own refusals: nothing was sent.
+	return &model.Error{Fault: model.FaultRequest, Message: clean(err.Error(), c.config.Key)}
+}

@@ -1,0 +1,71 @@
+package openai
+
+import (
+	"encoding/json"
+
+	sdk "github.com/sashabaranov/go-openai"
+
+	"github.com/glovebox-run/glovebox/runner/model"
+)
+
+// request is r in the SDK's types.
+func (c *Client) request(r model.Request) sdk.ChatCompletionRequest {
+	out := sdk.ChatCompletionRequest{
+		Model:               c.config.Model,
+		MaxCompletionTokens: r.MaxTokens, // renamed by the transport where needed
+		ReasoningEffort:     c.config.Effort,
+		StreamOptions:       &sdk.StreamOptions{IncludeUsage: true},
+	}
+	for _, m := range r.Messages {
+		out.Messages = append(out.Messages, message(m))
+	}
+	for _, t := range r.Tools {
+		out.Tools = append(out.Tools, sdk.Tool{Type: sdk.ToolTypeFunction, Function: &sdk.FunctionDefinition{
+			Name: t.Name, Description: t.Description, Parameters: json.RawMessage(t.Parameters),
+		}})
+	}
+	return out
+}
+
+// message never leaves a content empty: the SDK drops an empty one, and
+// servers answer 400 to a tool's result or a user's message without content.
+func message(m model.Message) sdk.ChatCompletionMessage {
+	out := sdk.ChatCompletionMessage{Role: string(m.Role), Content: m.Content, ToolCallID: m.CallID}
+	for _, call := range m.Calls {
+		out.ToolCalls = append(out.ToolCalls, sdk.ToolCall{
+			ID: call.ID, Type: sdk.ToolTypeFunction,
+			Function: sdk.FunctionCall{Name: call.Name, Arguments: object(call.Arguments)},
+		})
+	}
+	if out.Content == "" && len(out.ToolCalls) == 0 {
+		out.Content = "(empty)"
+	}
+	return out
+}
+
+// object is arguments as a JSON object. What a model wrote that is none would
+// poison the conversation: servers answer 400 to it for ever after.
+func object(arguments string) string {
+	var any map[string]json.RawMessage
+	if json.Unmarshal([]byte(arguments), &any) == nil && any != nil {
+		return arguments
+	}
+	if arguments == "" {
+		return "{}"
+	}
+	b, err := json.Marshal(map[string]string{"invalid": first(arguments, 200)})
+	if err != nil {
+		return "{}"
+	}
+	return string(b)
+}
+
+// callsIn counts the calls of a conversation, so that the ids we have to make
+// up ourselves are new ones.
+func callsIn(messages []model.Message) int {
+	n := 0
+	for _, m := range messages {
+		n += len(m.Calls)
+	}
+	return n
+}
