@@ -30,7 +30,8 @@ type Totals struct {
 	Job       *JobInfo // of the last process
 	End       *EndInfo // of the last process, nil while it runs or if it was killed
 
-	processStart time.Time
+	processStart  time.Time     // zero between processes
+	workedEarlier time.Duration // by the processes before
 }
 
 // Spent is what counts as spent in USD: all that was settled, and every
@@ -56,11 +57,12 @@ func (t *Totals) Add(e Event) {
 		t.First = e.Time
 	}
 	t.Seq, t.LastEvent = e.Seq, e.Time
+	t.work(e)
 	switch e.Kind {
 	case JobStart:
 		t.lose()
 		t.Processes++
-		t.Job, t.End, t.processStart = e.Job, nil, e.Time
+		t.Job, t.End = e.Job, nil
 	case JobEnd:
 		t.End = e.End
 	case BoxStart:
@@ -82,21 +84,40 @@ func (t *Totals) Add(e Event) {
 	}
 }
 
+// work counts the time from a process's first event to its last. Notes and the
+// lending of the directory don't count by themselves: after a crash they are
+// written by the next process before it says that it has begun.
+func (t *Totals) work(e Event) {
+	switch e.Kind {
+	case JobStart:
+		t.workedEarlier, t.processStart = t.Worked, e.Time
+	case Note, Lent, GivenBack:
+	default:
+		if d := e.Time.Sub(t.processStart); !t.processStart.IsZero() && t.workedEarlier+d > t.Worked {
+			t.Worked = t.workedEarlier + d
+		}
+	}
+}
+
+// lose counts a reserve that was never settled.
 func (t *Totals) lose() {
 	t.Lost, t.Reserved = t.Lost.Add(t.Reserved), decimal.Zero
 }
 
+// settle replaces the open reserve by what was spent. An answer that does not
+// say what it cost costs the whole reserve.
 func (t *Totals) settle(e Event) {
-	t.Reserved = decimal.Zero
-	if e.Money != nil {
-		t.Settled = t.Settled.Add(e.Money.Spent)
+	if e.Money == nil {
+		t.lose()
+	} else {
+		t.Reserved, t.Settled = decimal.Zero, t.Settled.Add(e.Money.Spent)
 	}
 	if e.Kind == Reply {
 		t.Turns++
 	}
 	if a := e.Answer; a != nil {
-		t.Prompt += a.Prompt
-		t.Completion += a.Completion
-		t.Cached += a.Cached
+		t.Prompt += max(a.Prompt, 0)
+		t.Completion += max(a.Completion, 0)
+		t.Cached += max(a.Cached, 0)
 	}
 }

@@ -1,0 +1,142 @@
+package ledger
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/glovebox-run/glovebox/runner/plain"
+)
+
+// lineWidth is the longest text of a line in runes; time, place and kind stand before it.
+const lineWidth = 120
+
+// Line is e as one line for people: the local time, session and turn, and what
+// happened. Text of models and boxes in it can do nothing to a terminal.
+func Line(e Event) string {
+	line := fmt.Sprintf("%s  %-6s %-14s %s", e.Time.Local().Format("Jan _2 15:04:05"), place(e),
+		plain.Line(string(e.Kind), 20), plain.Line(what(e), lineWidth))
+	return strings.TrimRight(line, " ")
+}
+
+// place is session and turn, for example "2.14".
+func place(e Event) string {
+	switch {
+	case e.Session == 0:
+		return "-"
+	case e.Turn == 0:
+		return strconv.Itoa(e.Session)
+	default:
+		return fmt.Sprintf("%d.%d", e.Session, e.Turn)
+	}
+}
+
+// what says what happened; the kind stands before it already.
+func what(e Event) string {
+	switch {
+	case e.Job != nil:
+		return jobText(e.Job)
+	case e.Box != nil:
+		return fmt.Sprintf("%s for %s, started in %s", e.Box.ID, e.Box.Purpose, seconds(e.Box.Took))
+	case e.Started != nil, e.Ended != nil:
+		return sessionText(e)
+	case e.Answer != nil, e.Money != nil:
+		return moneyText(e)
+	case e.Call != nil:
+		return fmt.Sprintf("%d %s", e.Call.Number, e.Call.Summary)
+	case e.Result != nil:
+		return fmt.Sprintf("%d %s: %s (%s)", e.Result.Number, okText(e.Result.OK), e.Result.Summary, seconds(e.Result.Took))
+	case e.Verify != nil:
+		return verifyText(e)
+	case e.List != nil:
+		return joined(fmt.Sprintf("%d features: %s", len(e.List.IDs), strings.Join(e.List.IDs, ", ")), e.List.How, e.List.Note)
+	case e.Commit != nil:
+		return strings.TrimSpace(fmt.Sprintf("%.10s %s", e.Commit.Hash, e.Commit.Message))
+	case e.End != nil:
+		return joined(fmt.Sprintf("%s, exit code %d", e.End.Outcome, e.End.Code), e.End.Reason, e.End.Hint)
+	default:
+		return strings.TrimSpace(e.Feature + " " + e.Text)
+	}
+}
+
+func jobText(j *JobInfo) string {
+	verb := "begins"
+	if j.Resumed {
+		verb = "goes on"
+	}
+	return fmt.Sprintf("%s: %s with %s, image %s, scope %s, budget %s USD", verb, j.Spec, j.Model, j.Image, j.Scope, j.Budget)
+}
+
+func sessionText(e Event) string {
+	s := e.Started
+	if s == nil {
+		s = e.Ended
+	}
+	text := s.Kind
+	if e.Feature != "" {
+		text += " of " + e.Feature
+	}
+	if s.Attempt > 1 {
+		text += fmt.Sprintf(", attempt %d", s.Attempt)
+	}
+	if e.Ended == nil {
+		return text
+	}
+	return joined(text+", ended by "+s.Ending, s.Status, s.Note)
+}
+
+func moneyText(e Event) string {
+	if e.Kind == Request {
+		return "up to " + usd(e.Money.Reserved) + " reserved"
+	}
+	var parts []string
+	if a := e.Answer; a != nil {
+		parts = append(parts, fmt.Sprintf("%d + %d tokens", a.Prompt, a.Completion))
+	}
+	if e.Money != nil {
+		parts = append(parts, usd(e.Money.Spent))
+	}
+	if a := e.Answer; a != nil {
+		parts = append(parts, fmt.Sprintf("%d calls", a.Calls), seconds(a.Took))
+		return joined(strings.Join(parts, ", "), a.Text, e.Text)
+	}
+	return joined(strings.Join(parts, ", "), e.Text)
+}
+
+func verifyText(e Event) string {
+	v := e.Verify
+	if e.Kind == VerifyStart {
+		return fmt.Sprintf("%s (%s): %s", e.Feature, v.Why, v.Command)
+	}
+	verdict := "red"
+	if v.Passed {
+		verdict = "passes"
+	}
+	return fmt.Sprintf("%s (%s): %s, exit %d, %s", e.Feature, v.Why, verdict, v.Exit, seconds(v.Took))
+}
+
+// joined puts the parts that are not empty together.
+func joined(parts ...string) string {
+	var set []string
+	for _, p := range parts {
+		if p != "" {
+			set = append(set, p)
+		}
+	}
+	return strings.Join(set, "; ")
+}
+
+func okText(ok bool) string {
+	if ok {
+		return "ok"
+	}
+	return "failed"
+}
+
+// usd is an amount without rounding it to nothing.
+func usd(d decimal.Decimal) string { return d.String() + " USD" }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
