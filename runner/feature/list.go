@@ -1,7 +1,16 @@
 package feature
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+)
+
 // List is a feature list in the order of its priority.
 type List = []Feature
+
+// File is the list's name in the workspace.
+const File = "feature_list.json"
 
 // Next is the first feature that neither passes nor is blocked.
 func Next(list List) (Feature, bool) {
@@ -13,22 +22,34 @@ func Next(list List) (Feature, bool) {
 	return Feature{}, false
 }
 
-// Public is the text of feature_list.json as the host writes it into the workspace.
-func Public(list List) []byte { return nil }
-
-// Hash is the SHA-256 of what was agreed, in hex: everything but Passes and Blocked.
-func Hash(list List) string { return "" }
-
-// Problem is one fault of a list that a model wrote.
-type Problem struct {
-	Entry string // "entry 2 (add)", or "" for the whole file
-	Field string // "verify", or ""
-	Text  string // what is wrong and what to do
+// Public is the text of [File] as the host writes it into the workspace, with
+// passes and blocked as they are.
+func Public(list List) []byte {
+	if list == nil {
+		list = List{}
+	}
+	data, err := marshal(list)
+	if err != nil {
+		panic(err) // strings and booleans always have a JSON form
+	}
+	return data
 }
 
-// String is the problem as one line for the model.
-func (p Problem) String() string { return p.Text }
-
-// Parse reads a feature_list.json that a model wrote. want is how many
-// features it must have. Without problems the list is good.
-func Parse(data []byte, want int) (List, []Problem) { return nil, nil }
+// Hash identifies what was agreed: the SHA-256, in hex, of the list without
+// passes and blocked, which change while it is built.
+func Hash(list List) string {
+	agreed := make(List, len(list))
+	for i, f := range list {
+		f.Passes, f.Blocked = false, false
+		if len(f.Frozen) == 0 {
+			f.Frozen = nil
+		}
+		agreed[i] = f
+	}
+	data, err := json.Marshal(agreed)
+	if err != nil {
+		panic(err) // strings and booleans always have a JSON form
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,15 +1,27 @@
 package feature
 
 import (
-	"errors"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
 	"os"
+
+	"github.com/glovebox-run/glovebox/runner/atomicfile"
 )
+
+// stateVersion is the format of the state file; it rises when a reader of the
+// old one would misread the new one.
+const stateVersion = 1
+
+// stateMax bounds the state file in bytes: a list and its red lines fit easily.
+const stateMax = 4 << 20
 
 // State is the truth about a job's features, in a file that no box can reach.
 type State struct {
 	Features []Feature `json:"features"`
 	Note     string    `json:"note,omitempty"`     // what the list does not cover, in the initializer's words
-	Hash     string    `json:"hash"`               // of the list as it was accepted
+	Hash     string    `json:"hash"`               // of the list as it was accepted, see [Hash]
 	Approved string    `json:"approved,omitempty"` // how: yes-flag or person; "" is not yet
 	// Red is the last line that each verify printed when it was seen failing before the work began, by id.
 	Red map[string]string `json:"red,omitempty"`
@@ -17,8 +29,65 @@ type State struct {
 	Attempts map[string]int `json:"attempts,omitempty"`
 }
 
-// Load reads the state name below root. A missing file is fs.ErrNotExist.
-func Load(root *os.Root, name string) (State, error) { return State{}, errors.ErrUnsupported }
+// stateFile is the state as it lies on disk.
+type stateFile struct {
+	V int `json:"v"`
+	State
+}
 
-// Save writes s to name below root, whole or not at all.
-func (s State) Save(root *os.Root, name string) error { return errors.ErrUnsupported }
+// Load reads the state name below root. A missing file is fs.ErrNotExist. What
+// is not exactly a state is an error: half a truth must not be built upon.
+func Load(root *os.Root, name string) (State, error) {
+	data, err := atomicfile.Read(root, name, stateMax)
+	if err != nil {
+		return State{}, fmt.Errorf("load features: %w", err)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	var f stateFile
+	if err := d.Decode(&f); err != nil {
+		return State{}, fmt.Errorf("load features: %s is damaged: %w", name, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return State{}, fmt.Errorf("load features: %s is damaged: there is text after its end", name)
+	}
+	if f.V != stateVersion {
+		return State{}, fmt.Errorf("load features: %s has format %d, and this glovebox reads format %d", name, f.V, stateVersion)
+	}
+	if got := Hash(f.Features); got != f.Hash {
+		return State{}, fmt.Errorf("load features: %s is damaged: the list has hash %.12s, not %.12s as it was accepted", name, got, f.Hash)
+	}
+	return f.State, nil
+}
+
+// Save writes s to name below root, whole or not at all. It sets Hash.
+func (s *State) Save(root *os.Root, name string) error {
+	s.Hash = Hash(s.Features)
+	data, err := marshal(stateFile{V: stateVersion, State: *s})
+	if err != nil {
+		return fmt.Errorf("save features: %w", err)
+	}
+	if err := WriteAtomic(root, name, data); err != nil {
+		return fmt.Errorf("save features: %w", err)
+	}
+	return nil
+}
+
+// WriteAtomic replaces the file name below root by data, whole or not at all,
+// readable by its owner alone.
+func WriteAtomic(root *os.Root, name string, data []byte) error {
+	return atomicfile.Write(root, name, data, 0o600)
+}
+
+// marshal is v as indented JSON with a final newline. "<" and "&" stay as they
+// are: commands are full of them and people read this.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
