@@ -25,11 +25,14 @@ type Command struct {
 	// processes are killed then.
 	Timeout time.Duration
 	// Head and Tail are how many bytes of its output are kept from the
-	// beginning and the end; what lies between is counted and dropped.
+	// beginning and the end, at most 16 MiB each; what lies between is counted
+	// and dropped.
 	// Standard output and error are one pipe, in the order written.
 	Head, Tail int
 	// Save, if not "", is a file in the box (absolute) that receives the whole
-	// output up to 4 MiB, even when Head and Tail drop some.
+	// output up to 4 MiB, even when Head and Tail drop some. Folders are made.
+	// If its name is a number and an extension (7.txt), only the 5 highest
+	// numbers stay in its directory.
 	Save string
 }
 
@@ -44,6 +47,8 @@ type Result struct {
 	// Head and Tail are what was kept of the output; Elided bytes lie between them.
 	Head, Tail []byte
 	Elided     int64
+	// Saved says that the file of Save holds the output, up to 4 MiB of it.
+	Saved bool
 	// Left are processes that still ran when the command's own process had ended.
 	Left []Process
 	// Duration is the time from start to end as the box measured it.
@@ -75,8 +80,9 @@ const (
 	KindOther Kind = "other" // pipe, socket, device: never opened
 )
 
-// File is what a box says about a path. For a link it describes the target;
-// links are followed inside the box, where they can lead to nothing of the host.
+// File is what a box says about a path. Reading and writing follow links, inside
+// the box, where they can lead to nothing of the host, and describe the target;
+// a listing does not follow them.
 type File struct {
 	Path string // as asked, or relative to the listed directory
 	Kind Kind

@@ -1,0 +1,260 @@
+//go:build linux
+
+package boxtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/glovebox-run/glovebox/sandbox"
+	"github.com/glovebox-run/glovebox/sandbox/agent"
+	"github.com/glovebox-run/glovebox/sandbox/wire"
+)
+
+// agentVariable, when it is set, makes a test binary an agent.
+const agentVariable = "GLOVEBOX_BOXTEST_AGENT"
+
+// AgentIfAsked turns the process into an agent and never returns, if the
+// [Fake] of another test process started it for that. It belongs at the
+// beginning of TestMain.
+func AgentIfAsked() {
+	if os.Getenv(agentVariable) != "" {
+		os.Exit(agent.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+}
+
+// Main is a whole TestMain for packages whose tests use the [Fake].
+func Main(m *testing.M) {
+	AgentIfAsked()
+	os.Exit(m.Run())
+}
+
+// Fake is an engine without any wall: the real agent runs as an ordinary
+// process of the host, as a child of the test, in the directories of the Spec.
+// What its boxes run can do all that the test can. It exists so that what is
+// built on boxes can be tested in milliseconds without Docker, and it refuses
+// to work outside of a test.
+//
+// In its boxes [sandbox.Workspace] and [sandbox.Home] are only names: the
+// agent puts the Spec's directories in their place in paths and in the values
+// of the environment, but a command's own text is not touched.
+type Fake struct {
+	mu      sync.Mutex
+	starts  int
+	fail    map[int]error
+	boxes   []*fakeConn
+	scratch string
+}
+
+var _ sandbox.Engine = (*Fake)(nil)
+
+// New returns a fake engine whose boxes are all ended with the test.
+func New(t testing.TB) *Fake {
+	t.Helper()
+	f := &Fake{fail: map[int]error{}, scratch: t.TempDir()}
+	t.Cleanup(func() {
+		for _, c := range f.all() {
+			c.Close()
+		}
+	})
+	return f
+}
+
+// FailStart makes the nth call of Start (from 1) fail with err.
+func (f *Fake) FailStart(n int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail[n] = err
+}
+
+// Kill ends the nth box (from 1, in the order of Start) as if its container
+// had been killed from outside.
+func (f *Fake) Kill(n int) {
+	c := f.all()[n-1]
+	c.kill()
+	<-c.gone
+}
+
+// Starts is how often Start was called.
+func (f *Fake) Starts() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.starts
+}
+
+// Live is how many boxes run.
+func (f *Fake) Live() int {
+	live := 0
+	for _, c := range f.all() {
+		select {
+		case <-c.gone:
+		default:
+			live++
+		}
+	}
+	return live
+}
+
+func (f *Fake) all() []*fakeConn {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]*fakeConn(nil), f.boxes...)
+}
+
+// Start starts an agent; see [sandbox.Engine].
+func (f *Fake) Start(ctx context.Context, s sandbox.Spec) (sandbox.Conn, error) {
+	if !testing.Testing() {
+		return nil, errors.New("the fake engine has no walls and works in tests only")
+	}
+	f.mu.Lock()
+	f.starts++
+	n := f.starts
+	err := f.fail[n]
+	f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, err := f.launch(n, s)
+	if err != nil {
+		return nil, fmt.Errorf("start fake box %d: %w", n, err)
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	_, err = wire.Handshake(c, wire.Hello{})
+	if !stop() || err != nil {
+		c.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("start fake box %d: %w (%s)", n, err, c.Diagnosis())
+	}
+	f.mu.Lock()
+	f.boxes = append(f.boxes, c)
+	f.mu.Unlock()
+	return c, nil
+}
+
+// launch starts the test binary as an agent in the directories of s.
+func (f *Fake) launch(n int, s sandbox.Spec) (*fakeConn, error) {
+	dirs := map[string]string{"workspace": s.Workspace, "home": s.Home}
+	for name, dir := range dirs {
+		if dir != "" {
+			continue
+		}
+		dirs[name] = filepath.Join(f.scratch, fmt.Sprintf("%s-%d", name, n))
+		if err := os.MkdirAll(dirs[name], 0o755); err != nil {
+			return nil, err
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &fakeConn{id: fmt.Sprintf("fake-%d", n), gone: make(chan struct{})}
+	c.cmd = exec.Command(self, "-workspace", dirs["workspace"], "-home", dirs["home"])
+	c.cmd.Env = []string{agentVariable + "=1"}
+	c.cmd.Stderr = &c.stderr
+	// A group of its own: what a terminal sends to the tests is not for boxes.
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if c.out, err = c.cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		c.state, _ = c.cmd.Process.Wait()
+		close(c.gone)
+	}()
+	return c, nil
+}
+
+// fakeConn is the stream to one agent process.
+type fakeConn struct {
+	id     string
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    io.ReadCloser
+	stderr tail
+	closed sync.Once
+	gone   chan struct{} // closed when the agent has ended
+	state  *os.ProcessState
+}
+
+func (c *fakeConn) Read(p []byte) (int, error)  { return c.out.Read(p) }
+func (c *fakeConn) Write(p []byte) (int, error) { return c.in.Write(p) }
+func (c *fakeConn) ID() string                  { return c.id }
+
+// closeTime is how long an agent may take to end what it runs.
+const closeTime = 5 * time.Second
+
+// Close ends the agent, which ends all that it runs.
+func (c *fakeConn) Close() error {
+	c.closed.Do(func() {
+		c.in.Close()
+		select {
+		case <-c.gone:
+		case <-time.After(closeTime):
+			c.kill()
+			<-c.gone
+		}
+		c.out.Close()
+	})
+	return nil
+}
+
+// kill ends the agent and all that descends from it, as the end of a container would.
+func (c *fakeConn) kill() {
+	pid := c.cmd.Process.Pid
+	c.cmd.Process.Signal(syscall.SIGSTOP) // so that nothing new is started or reaped meanwhile
+	agent.KillDescendants(pid)
+	c.cmd.Process.Kill()
+}
+
+// Diagnosis says how the agent process ended and what it printed last.
+func (c *fakeConn) Diagnosis() string {
+	select {
+	case <-c.gone:
+		return strings.TrimSpace(c.state.String() + " " + c.stderr.String())
+	default:
+		return ""
+	}
+}
+
+// tail keeps the last bytes that were written to it.
+type tail struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf.Write(p)
+	if n := t.buf.Len() - 2048; n > 0 {
+		t.buf.Next(n)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buf.String()
+}
