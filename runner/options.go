@@ -65,10 +65,12 @@ type Status struct {
 	ID        string            `json:"id"`
 	Dir       string            `json:"dir"`
 	Spec      string            `json:"spec"`
+	SpecHash  string            `json:"spec_hash"`
 	Model     string            `json:"model"`
 	Image     string            `json:"image"`
 	Features  []feature.Feature `json:"features"`
 	Note      string            `json:"note,omitempty"` // what the list does not cover
+	Red       map[string]string `json:"red,omitempty"`  // how each verify failed before the work, by feature
 	Approved  bool              `json:"approved"`
 	Running   bool              `json:"running"` // a process holds the job's lock
 	Lent      bool              `json:"lent"`    // the directory still belongs to the box's user

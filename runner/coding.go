@@ -1,0 +1,250 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/glovebox-run/glovebox/prompts"
+	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/ledger"
+	"github.com/glovebox-run/glovebox/runner/tool"
+)
+
+// finalRounds is how often all features may look green one by one and not
+// together before the job says so.
+const finalRounds = 3
+
+// build works on the features, in the order of the list, until all pass and
+// have passed once more together, or something ends the job.
+func (j *job) build(ctx context.Context) error {
+	for range finalRounds {
+		if err := j.buildEach(ctx); err != nil {
+			return err
+		}
+		if err := j.blockedEnding(); err != nil {
+			return err
+		}
+		green, err := j.verifyFinally(ctx)
+		if err != nil || green {
+			return err
+		}
+	}
+	return &Error{Outcome: Incomplete, Reason: "features that passed one by one fail together",
+		Hint: "`glovebox log DIR` shows which; a verify command may be unreliable"}
+}
+
+// buildEach makes every feature pass or be blocked.
+func (j *job) buildEach(ctx context.Context) error {
+	blocked := 0
+	for {
+		f, ok := feature.Next(j.list.Features)
+		if !ok {
+			return nil
+		}
+		passed, err := j.buildFeature(ctx, f)
+		if err != nil {
+			return err
+		}
+		if passed {
+			blocked = 0
+			continue
+		}
+		if blocked++; blocked >= blockedInRow {
+			return &Error{Outcome: Incomplete, Reason: fmt.Sprintf("%d features in a row are blocked", blocked),
+				Hint: "`glovebox status DIR` says why"}
+		}
+	}
+}
+
+// blockedEnding ends a job in which nothing is left to do but blocked features.
+func (j *job) blockedEnding() error {
+	var ids []string
+	for _, f := range j.list.Features {
+		if f.Blocked {
+			ids = append(ids, f.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return &Error{Outcome: Incomplete, Reason: "blocked: " + strings.Join(ids, ", "),
+		Hint: "`glovebox log DIR` shows what was tried"}
+}
+
+// buildFeature gives sessions to one feature until it passes or is blocked.
+func (j *job) buildFeature(ctx context.Context, f feature.Feature) (passed bool, err error) {
+	for {
+		v, err := j.runVerify(ctx, f, whyBefore, "")
+		if err != nil {
+			return false, err
+		}
+		if v.passed { // building another feature often makes this one green: no session is needed
+			if v, err = j.prove(ctx, f, whyBefore); err != nil || v.passed {
+				return v.passed, err
+			}
+		}
+		if attempts := j.list.Attempts[f.ID]; attempts >= codingAttempts {
+			return false, j.block(f, fmt.Sprintf("%d sessions did not make it pass; verify %s: %s", attempts, v.how, lastLine(v.output)))
+		}
+		passed, blocked, err := j.buildOnce(ctx, f, v)
+		if err != nil || passed || blocked {
+			return passed, err
+		}
+	}
+}
+
+// buildOnce is one coding session and the host's verdict after it.
+func (j *job) buildOnce(ctx context.Context, f feature.Feature, red verdict) (passed, blocked bool, err error) {
+	if err := j.needSession(); err != nil {
+		return false, false, err
+	}
+	if err := j.restore(); err != nil {
+		return false, false, err
+	}
+	task, err := j.codingTask(ctx, f, red)
+	if err != nil {
+		return false, false, err
+	}
+	attempt := j.list.Attempts[f.ID] + 1
+	if err := j.openSession(coding, f, attempt); err != nil {
+		return false, false, err
+	}
+	s := j.newSession(coding, f, codingTurns, task)
+	s.decide = func(ctx context.Context, use tool.Use) (string, *ending, error) { return j.decideCoding(ctx, s, use) }
+	end, err := s.run(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	passed = end.how == endFinish && end.status == tool.StatusDone
+	if !passed { // whatever ended it, the machine decides
+		if passed, err = j.proveAtEnd(ctx, f); err != nil {
+			return false, false, err
+		}
+	}
+	return j.afterSession(f, attempt, end, passed)
+}
+
+// afterSession keeps what came of a session.
+func (j *job) afterSession(f feature.Feature, attempt int, end ending, passed bool) (_, blocked bool, err error) {
+	if j.list.Attempts == nil {
+		j.list.Attempts = map[string]int{}
+	}
+	j.list.Attempts[f.ID] = attempt
+	if err := j.list.Save(j.state.root, featuresFile); err != nil {
+		return false, false, err
+	}
+	if passed && end.note == "" {
+		end.note = "ended by " + end.how + "; verified"
+	}
+	if err := j.closeSession(coding, f, attempt, end); err != nil {
+		return false, false, err
+	}
+	if err := j.writeNotes(); err != nil {
+		return false, false, err
+	}
+	if !passed && end.status == tool.StatusBlocked {
+		if err := j.block(f, end.note); err != nil {
+			return false, false, err
+		}
+		blocked = true
+	}
+	return passed, blocked, j.providerEnding(end)
+}
+
+// decideCoding answers a coding session's finish: done is what the host sees,
+// not what the model says.
+func (j *job) decideCoding(ctx context.Context, s *session, use tool.Use) (string, *ending, error) {
+	f := s.feature
+	if use.Status == tool.StatusBlocked {
+		if !s.verified {
+			s.verified = true // said once; weak models give up at their third turn
+			return prompts.Message("E9", map[string]any{"Verify": f.Verify}), nil, nil
+		}
+		return "Noted.", &ending{how: endFinish, status: use.Status, note: use.Note}, nil
+	}
+	if err := s.renewBoxes(); err != nil {
+		return "", nil, err
+	}
+	v, err := j.prove(ctx, f, whyFinish)
+	if err != nil {
+		return "", nil, err
+	}
+	if v.passed {
+		return "Verified.", &ending{how: endFinish, status: use.Status, note: use.Note}, nil
+	}
+	s.verified = true
+	s.rounds++
+	text := redMessage(f, v, s.rounds)
+	if s.rounds >= redFinishes {
+		return text, &ending{how: endRedFinishes, note: use.Note, limit: fmt.Sprintf("%d finishes with a red verify", redFinishes)}, nil
+	}
+	return text, nil, nil
+}
+
+// redMessage is what the model is told of a verdict that is no pass.
+func redMessage(f feature.Feature, v verdict, try int) string {
+	name := "E10"
+	if v.feature.ID != f.ID {
+		name = "E10-regression"
+	}
+	return prompts.Message(name, map[string]any{"Feature": v.feature.ID, "How": v.how, "Verify": v.feature.Verify,
+		"Try": try, "Tries": redFinishes, "Output": clipEnds(v.output, verifyShown)})
+}
+
+// proveAtEnd is the verdict on a session that did not end with a proven
+// finish. A feature that it broke does not pass any more.
+func (j *job) proveAtEnd(ctx context.Context, f feature.Feature) (bool, error) {
+	v, err := j.prove(ctx, f, whyEnd)
+	if err != nil || v.passed {
+		return v.passed, err
+	}
+	if v.feature.ID != f.ID {
+		return false, j.unpass(v.feature, fmt.Sprintf("its verify %s after the session for %s", v.how, f.ID))
+	}
+	return false, nil
+}
+
+// block takes a feature out of the work, with the reason.
+func (j *job) block(f feature.Feature, why string) error {
+	if err := j.update(f.ID, func(f *feature.Feature) { f.Blocked = true }); err != nil {
+		return err
+	}
+	return j.record(ledger.Event{Kind: ledger.Blocked, Session: j.session, Feature: f.ID, Text: clip(why, noteBytes)})
+}
+
+// verifyFinally runs every verify once more on the finished tree. One that
+// fails now sends its feature back to work.
+func (j *job) verifyFinally(ctx context.Context) (green bool, err error) {
+	if err := j.restore(); err != nil {
+		return false, err
+	}
+	s, err := j.stage(ctx)
+	if v, refused := refusal(feature.Feature{}, err); refused {
+		return false, &Error{Outcome: Incomplete, Reason: v.output}
+	}
+	if err != nil {
+		return false, err
+	}
+	green = true
+	for _, f := range j.list.Features {
+		v, err := j.runVerify(ctx, f, whyFinal, s.tree)
+		if err != nil {
+			return false, err
+		}
+		if !v.passed {
+			green = false
+			if err := j.unpass(f, "its verify "+v.how+" at the end"); err != nil {
+				return false, err
+			}
+		}
+	}
+	if !green {
+		return false, nil
+	}
+	if after, err := j.files.hashFiles(s.entries); err != nil || after != s.tree {
+		return false, &Error{Outcome: Incomplete, Reason: "a verify command changes files that are in git", Err: err}
+	}
+	_, err = j.commit(ctx, s.tree, "Record verified features and notes")
+	return err == nil, err
+}

@@ -1,0 +1,80 @@
+package runner
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/glovebox-run/glovebox/runner/ledger"
+)
+
+// history is what the loop needs to remember of the job's past. It is read
+// from the ledger and kept up by every event, so it is the same after a crash.
+type history struct {
+	sessions int                     // that began
+	planned  int                     // initializer sessions that ended
+	last     map[string]*lastAttempt // of each feature's last session
+	noted    []string                // a paragraph a session
+	faults   int                     // sessions in a row that a provider's error ended
+}
+
+func (h *history) add(e ledger.Event) {
+	switch e.Kind {
+	case ledger.SessionStart:
+		h.sessions = max(h.sessions, e.Session)
+	case ledger.SessionEnd:
+		if e.Ended != nil {
+			h.end(e)
+		}
+	}
+}
+
+func (h *history) end(e ledger.Event) {
+	if e.Ended.Kind == initializer {
+		h.planned++
+	}
+	if e.Ended.Ending == endProvider {
+		h.faults++
+	} else {
+		h.faults = 0
+	}
+	if e.Feature != "" {
+		how := e.Ended.Ending
+		if e.Ended.Limit != "" {
+			how += " (" + e.Ended.Limit + ")"
+		}
+		if h.last == nil {
+			h.last = map[string]*lastAttempt{}
+		}
+		h.last[e.Feature] = &lastAttempt{Ending: how, Note: e.Ended.Note}
+	}
+	if e.Ended.Note != "" {
+		h.noted = append(h.noted, fmt.Sprintf("## Session %d: %s\n\n%s\n", e.Session, purpose(e), e.Ended.Note))
+	}
+}
+
+func purpose(e ledger.Event) string {
+	if e.Feature != "" {
+		return e.Feature
+	}
+	return "plan"
+}
+
+// notes is progress.md: what sessions left for those after them. The oldest go
+// when it grows too large.
+func (h *history) notes() string {
+	return tailOf(strings.Join(h.noted, "\n"), notesFile)
+}
+
+// writeNotes puts the notes where the model can read them.
+func (j *job) writeNotes() error {
+	return j.files.write(notesName, []byte("# Progress\n\n"+j.past.notes()), 0o644)
+}
+
+// providerEnding ends the job after a session that the provider ended, unless
+// the fault may be gone in the next one.
+func (j *job) providerEnding(end ending) error {
+	if end.err == nil || passing(end.err) && j.past.faults < providerErrors {
+		return nil
+	}
+	return modelError(end.err)
+}

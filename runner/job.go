@@ -1,0 +1,248 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/glovebox-run/glovebox/images"
+	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/ledger"
+	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/sandbox"
+)
+
+// cleanupTime is how long ending boxes may take when the job's own time is over.
+const cleanupTime = 30 * time.Second
+
+// job is one process's work on a job.
+type job struct {
+	o         Options
+	log       hclog.Logger
+	state     *state
+	files     workspace
+	home      workspace // $HOME of the boxes: as hostile as the project
+	ledger    *ledger.Ledger
+	past      history
+	list      feature.State
+	model     model.Model
+	user      sandbox.User
+	inventory images.Inventory
+	env       []string // of every command in a box
+	system    string   // prompt
+
+	session      int // number of the one under way
+	turn         int
+	sessionsLeft int // of this process
+}
+
+// Run works on the job of o.Spec in o.Dir until it ends: done is a nil error,
+// every other ending an *Error with its Outcome. The same options go on where
+// an earlier process stopped, however it stopped. A cancelled ctx ends it
+// cleanly as Interrupted.
+func Run(ctx context.Context, o Options) (Status, error) {
+	j := &job{o: o, log: o.Log, sessionsLeft: o.MaxSessions}
+	if j.log == nil {
+		j.log = hclog.NewNullLogger()
+	}
+	var err error
+	if j.state, err = openState(o.Dir, o.Spec, o.Features); err != nil {
+		return Status{}, outcomeOf(ctx, err)
+	}
+	defer j.close()
+	if err := j.load(); err != nil {
+		return Status{}, outcomeOf(ctx, err)
+	}
+	err = outcomeOf(ctx, j.work(ctx))
+	err = j.end(err)
+	return statusOf(o.Dir, j.state.job, j.list, j.ledger.Totals()), err
+}
+
+func (j *job) close() {
+	if j.ledger != nil {
+		j.ledger.Close()
+	}
+	if j.home.root != nil {
+		j.home.root.Close()
+	}
+	j.state.close()
+}
+
+// load reads what earlier processes left.
+func (j *job) load() (err error) {
+	if j.list, err = feature.Load(j.state.root, featuresFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	events, err := ledger.Read(j.state.root, ledgerFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range events {
+		j.past.add(e)
+	}
+	j.session = j.past.sessions
+	j.ledger, err = ledger.Open(j.state.root, ledgerFile, ledger.Options{Redact: j.o.Redact, Observe: j.observe})
+	return err
+}
+
+func (j *job) observe(e ledger.Event) {
+	j.past.add(e)
+	if j.o.Observe != nil {
+		j.o.Observe(e)
+	}
+}
+
+// record appends to the ledger. What can't be recorded is not done.
+func (j *job) record(e ledger.Event) error {
+	if err := j.ledger.Append(e); err != nil {
+		return &Error{Outcome: FailedRun, Reason: "can't write the ledger", Hint: "free some disk space; the same command goes on", Err: err}
+	}
+	return nil
+}
+
+func (j *job) note(text string) error {
+	return j.record(ledger.Event{Kind: ledger.Note, Session: j.session, Text: text})
+}
+
+// work is the job from its first event to its last but one.
+func (j *job) work(ctx context.Context) (err error) {
+	if err := j.record(ledger.Event{Kind: ledger.JobStart, Job: j.info()}); err != nil {
+		return err
+	}
+	if err := j.takeDirectory(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.returnDirectory()) }()
+	if err := j.prepare(ctx); err != nil {
+		return err
+	}
+	if err := j.plan(ctx); err != nil {
+		return err
+	}
+	return j.build(ctx)
+}
+
+func (j *job) info() *ledger.JobInfo {
+	return &ledger.JobInfo{ID: j.state.job.ID, Spec: j.state.job.Spec, SpecHash: j.state.job.SpecHash,
+		Model: j.o.ModelName, Image: j.o.Image.Ref, ImageID: j.o.Image.ID, Scope: string(j.o.Scope),
+		Budget: j.o.Budget.String(), Version: j.o.Version, Resumed: j.state.resumed, Features: j.state.job.Features}
+}
+
+// takeDirectory settles who the boxes run as and lends them the directory if need be.
+func (j *job) takeDirectory() error {
+	dir, err := j.state.project.Lstat(".")
+	if err != nil {
+		return err
+	}
+	// A directory that a crash left lent looks like the borrower's own: ask the loan first.
+	if err := giveBack(j.state.project, j.state.root); err != nil {
+		return err
+	}
+	if dir, err = j.state.project.Lstat("."); err != nil {
+		return err
+	}
+	user, needsLending, err := boxUser(dir)
+	if err != nil {
+		return err
+	}
+	j.user = user
+	j.files = workspace{root: j.state.project, owner: user}
+	if j.home, err = makeHome(j.state.root, user); err != nil {
+		return err
+	}
+	if !needsLending {
+		return nil
+	}
+	if err := lend(j.state.project, j.state.root); err != nil {
+		return err
+	}
+	return j.record(ledger.Event{Kind: ledger.Lent, Text: fmt.Sprintf("the directory is lent to user %d while boxes work in it", user.UID)})
+}
+
+// returnDirectory gives a lent directory back. No box runs any more.
+func (j *job) returnDirectory() error {
+	if _, err := j.state.root.Lstat(lentFile); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := giveBack(j.state.project, j.state.root); err != nil {
+		return &Error{Outcome: FailedRun, Reason: "can't give the directory back to its owner", Hint: "the same command tries again", Err: err}
+	}
+	return j.record(ledger.Event{Kind: ledger.GivenBack})
+}
+
+// prepare finds out what the image holds, proves that the mount is the
+// directory meant, and sets up what sessions need.
+func (j *job) prepare(ctx context.Context) (err error) {
+	if j.inventory, err = j.inspectImage(ctx); err != nil {
+		return err
+	}
+	j.env = environment(j.o.Image)
+	if !j.inventory.Git {
+		if err := j.note("the image has no git: nothing is committed"); err != nil {
+			return err
+		}
+	}
+	if j.system, err = j.systemPrompt(); err != nil {
+		return err
+	}
+	if err := j.home.write(excludeName, []byte("/"+stateDir+"/\n"), 0o644); err != nil {
+		return err
+	}
+	if err := j.checkMount(ctx); err != nil {
+		return err
+	}
+	j.model = model.Retry(model.Budget(model.Guard(j.o.Model, j.o.ModelInfo), j.o.ModelInfo, j.o.Budget, &book{j}),
+		model.RetryOptions{OnRetry: j.retrying})
+	return nil
+}
+
+// retrying tells that a request is sent again.
+func (j *job) retrying(attempt int, wait time.Duration, err error) {
+	text := fmt.Sprintf("request failed (%s), trying again in %s", clip(err.Error(), 200), wait.Round(100*time.Millisecond))
+	if err := j.note(text); err != nil {
+		j.log.Error("note", "error", err)
+	}
+}
+
+// needSession ends the job when this process may begin no further session.
+func (j *job) needSession() error {
+	if j.o.MaxSessions > 0 && j.sessionsLeft <= 0 {
+		return &Error{Outcome: Incomplete, Reason: fmt.Sprintf("%d sessions are over (--max-iterations)", j.o.MaxSessions),
+			Hint: "the same command goes on"}
+	}
+	return nil
+}
+
+// end records how this process's work ended.
+func (j *job) end(err error) error {
+	info := &ledger.EndInfo{Outcome: string(Done)}
+	var e *Error
+	if errors.As(err, &e) {
+		info = &ledger.EndInfo{Outcome: string(e.Outcome), Code: e.Outcome.ExitCode(), Reason: clip(e.Error(), errorKept), Hint: e.Hint}
+	}
+	return errors.Join(err, j.record(ledger.Event{Kind: ledger.JobEnd, End: info}))
+}
+
+// outcomeOf gives every error an outcome. An interrupted job is interrupted,
+// whatever broke because of it.
+func outcomeOf(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return &Error{Outcome: Interrupted, Reason: "interrupted", Hint: "the same command goes on"}
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return &Error{Outcome: FailedRun, Reason: "a file of the project can't be touched", Hint: "is the directory yours, on a disk that can be written?", Err: err}
+	}
+	return &Error{Outcome: FailedRun, Err: err}
+}

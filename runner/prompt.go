@@ -1,0 +1,169 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/docker/go-units"
+
+	"github.com/glovebox-run/glovebox/prompts"
+	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/sandbox"
+)
+
+// Files of the host in the workspace.
+const (
+	publicList      = "feature_list.json"
+	specInWorkspace = "app_spec.txt"
+	notesName       = "progress.md"
+)
+
+// hostFiles are what a session can't change for good.
+func (j *job) hostFiles(kind string) []string {
+	if kind == initializer {
+		return []string{specInWorkspace, notesName}
+	}
+	names := []string{specInWorkspace, notesName, publicList}
+	for _, f := range j.list.Features {
+		names = append(names, f.Frozen...)
+	}
+	return names
+}
+
+// systemPrompt is the same for every session of a job, so that providers can
+// cache it: no dates, no counters.
+func (j *job) systemPrompt() (string, error) {
+	tokens := firstCap(j.o.MaxTokens, j.o.ModelInfo)
+	return prompts.Render("system", map[string]any{
+		"Installed": j.inventory.InstalledLine(),
+		"Missing":   j.inventory.MissingLine(),
+		"OutputKB":  12,
+		"Timeout":   j.o.Limits.Timeout,
+		"Memory":    units.BytesSize(float64(j.o.Limits.Memory)),
+		"CPUs":      j.o.Limits.CPUs,
+		"PIDs":      j.o.Limits.PIDs,
+		"MaxTokens": tokens,
+		"MaxLines":  linesFor(tokens),
+	})
+}
+
+// planTask is the initializer's part of the conversation.
+func (j *job) planTask() (string, error) {
+	return prompts.Render("initializer", map[string]any{
+		"Spec":     headOf(j.o.Spec.Text, specInPlan),
+		"Features": j.state.job.Features,
+	})
+}
+
+// headOf is the part of a spec that a prompt carries; the whole lies in the workspace.
+func headOf(spec string, limit int) string {
+	spec = strings.TrimSpace(spec)
+	if len(spec) <= limit {
+		return spec
+	}
+	return clip(spec, limit) + fmt.Sprintf("\n[%d of %d KB; read the rest in %s]", limit>>10, len(spec)>>10, specInWorkspace)
+}
+
+// listed is a feature as a coding prompt shows it.
+type listed struct{ ID, State, Description string }
+
+// lastAttempt is what a feature's earlier session left behind.
+type lastAttempt struct{ Ending, Note string }
+
+// codingTask is a coding session's part of the conversation: all that a
+// builder without memory needs, so that no turn is spent finding bearings.
+func (j *job) codingTask(ctx context.Context, f feature.Feature, red verdict) (string, error) {
+	data := map[string]any{
+		"Spec":    headOf(j.o.Spec.Text, specInCoding),
+		"List":    j.listStates(f.ID),
+		"Feature": f,
+		"Last":    j.past.last[f.ID],
+		"Red":     clipEnds(strings.TrimSpace(red.output), verifyPrompt),
+		"Notes":   tailOf(j.past.notes(), notesShown),
+	}
+	err := j.withBox(ctx, forInit, j.boxSpec(true), func(box *sandbox.Box) error {
+		var err error
+		if data["Init"], err = j.runInit(ctx, box); err != nil {
+			return boxError(ctx, err)
+		}
+		if data["Commits"], err = j.recentCommits(ctx, box); err != nil {
+			return boxError(ctx, err)
+		}
+		data["Tree"], err = treeAtAGlance(ctx, box)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return prompts.Render("coding", data)
+}
+
+func (j *job) listStates(now string) []listed {
+	var all []listed
+	for _, f := range j.list.Features {
+		state := "todo"
+		switch {
+		case f.ID == now:
+			state = "now"
+		case f.Passes:
+			state = "passes"
+		case f.Blocked:
+			state = "blocked"
+		}
+		all = append(all, listed{f.ID, state, f.Description})
+	}
+	return all
+}
+
+// runInit runs the project's init.sh, if it has one, and says how it went.
+func (j *job) runInit(ctx context.Context, box *sandbox.Box) (string, error) {
+	c := j.script(`[ -f init.sh ] || exit 0; exec ` + j.shell() + ` ./init.sh`)
+	c.Timeout, c.Head, c.Tail = initTimeout, 0, 1<<10
+	result, err := box.Run(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if out := strings.TrimSpace(string(result.Tail)); out != "" || !result.Success() {
+		return howEnded(result, c.Timeout) + ": " + out, nil
+	}
+	return "", nil
+}
+
+// treeAtAGlance lists the workspace two levels deep.
+func treeAtAGlance(ctx context.Context, box *sandbox.Box) (string, error) {
+	entries, more, err := box.List(ctx, ".", 2, treeShown)
+	if err != nil {
+		return "", boxError(ctx, err)
+	}
+	var b strings.Builder
+	for _, e := range entries {
+		if strings.HasPrefix(e.Path, ".git/") || e.Path == ".git" || e.Path == stateDir {
+			continue
+		}
+		fmt.Fprintf(&b, "%s (%s)\n", clip(e.Path, 200), sizeOf(e))
+	}
+	if more {
+		b.WriteString("…\n")
+	}
+	return strings.TrimRight(b.String(), "\n"), nil
+}
+
+func sizeOf(e sandbox.File) string {
+	if e.Kind == sandbox.KindFile {
+		return units.BytesSize(float64(e.Size))
+	}
+	return string(e.Kind)
+}
+
+// tailOf is the end of a text, from the beginning of a line.
+func tailOf(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	s = s[len(s)-n:]
+	if _, rest, ok := strings.Cut(s, "\n"); ok {
+		return rest
+	}
+	return strings.ToValidUTF8(s, "")
+}

@@ -1,0 +1,95 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/ledger"
+)
+
+// ErrNoJob says that a directory holds no job of ours.
+var ErrNoJob = errors.New("no job here")
+
+// ReadStatus says where the job in dir stands. It takes no lock and changes
+// nothing, so it can be asked while the job runs. Without a job the error
+// wraps ErrNoJob.
+func ReadStatus(dir string) (Status, error) {
+	root, err := openForReading(dir)
+	if err != nil {
+		return Status{}, err
+	}
+	defer root.Close()
+	record, err := readJob(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Status{}, fmt.Errorf("%s: %w", dir, ErrNoJob)
+	}
+	if err != nil {
+		return Status{}, err
+	}
+	events, err := ReadLedger(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Status{}, err
+	}
+	list, err := feature.Load(root, featuresFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Status{}, err
+	}
+	_, lentErr := root.Lstat(lentFile)
+	s := statusOf(dir, record, list, ledger.Sums(events))
+	s.Running, s.Lent = locked(root), lentErr == nil
+	return s, nil
+}
+
+// ReadLedger returns the events of the job in dir.
+func ReadLedger(dir string) ([]ledger.Event, error) {
+	root, err := openForReading(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return ledger.Read(root, ledgerFile)
+}
+
+// openForReading opens the state of the job in dir, which must be a real
+// directory there.
+func openForReading(dir string) (*os.Root, error) {
+	project, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer project.Close()
+	info, err := project.Lstat(stateDir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNoJob)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return project.OpenRoot(stateDir)
+}
+
+// statusOf puts together what the state's files say.
+func statusOf(dir string, record jobRecord, list feature.State, t ledger.Totals) Status {
+	s := Status{
+		ID: record.ID, Dir: dir, Spec: record.Spec, SpecHash: record.SpecHash,
+		Features: list.Features, Note: list.Note, Red: list.Red, Approved: list.Approved != "",
+		Sessions: t.Sessions, Turns: t.Turns, Calls: t.Calls, Boxes: t.Boxes, Commits: t.Commits,
+		Seconds: t.Worked.Seconds(), Prompt: t.Prompt, Output: t.Completion, Spent: t.Spent(),
+	}
+	if !t.LastEvent.IsZero() {
+		s.LastEvent = t.LastEvent.Format("2006-01-02 15:04:05Z07:00")
+	}
+	if t.Job != nil {
+		s.Model, s.Image = t.Job.Model, t.Job.Image
+		s.Budget, _ = decimal.NewFromString(t.Job.Budget) // written by us from a decimal; zero if not
+	}
+	if t.End != nil {
+		s.Outcome, s.Reason, s.Hint = Outcome(t.End.Outcome), t.End.Reason, t.End.Hint
+	}
+	return s
+}
