@@ -1,0 +1,20 @@
+// Package docker starts boxes on a Docker engine. It is the only package that
+// imports the Docker client, and it takes the narrow slice of it that is the
+// interface api.
+//
+// [New] connects. [Engine.Start] turns a [sandbox.Spec] into a container
+// configuration by a pure function (walls.go, with golden files), creates the
+// container, attaches to it, starts it, shakes hands with the agent in it and
+// hands out the attached stream. Whatever fails on the way, the container is
+// removed; when the stream is closed, the container is removed.
+//
+// The agent comes into a box from a volume that is filled once for each build
+// of the agent (agent.go), so that any image with nothing but a shell works.
+//
+// A wall that this engine lacks is a *[sandbox.WallError], never a box without
+// it: facts.go asks the engine what it can do, warnings.go reads what it says
+// about a container it made.
+//
+// Everything made here carries the label [Label]. [Engine.Clean] removes what
+// carries it and nothing else. Besides, an Engine is an [images.Store].
+package docker
