@@ -1,0 +1,222 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/openai"
+	"github.com/glovebox-run/glovebox/runner/model/price"
+)
+
+// maxCatalogue bounds a catalogue in bytes; OpenRouter's has about 1 MB.
+const maxCatalogue = 32 << 20
+
+// variants are the suffixes that are models of their own, with an entry and a
+// price in the catalogue. Others (:nitro, :floor, :online, a provider's name)
+// change the routing and with it the price.
+func variants() []string { return []string{"free", "thinking", "extended", "batch"} }
+
+// openrouterModel is an entry of OpenRouter's catalogue.
+type openrouterModel struct {
+	ID        string            `json:"id"`
+	Canonical string            `json:"canonical_slug"`
+	Alias     string            `json:"alias_target"`
+	Context   int               `json:"context_length"`
+	Pricing   openrouterPricing `json:"pricing"`
+	Top       struct {
+		Context   int `json:"context_length"`
+		MaxOutput int `json:"max_completion_tokens"`
+	} `json:"top_provider"`
+}
+
+// openrouterPricing are USD for one token, as text; absent is unknown for the
+// first two and free for the others, and negative is "it varies".
+type openrouterPricing struct {
+	Prompt     string `json:"prompt"`
+	Completion string `json:"completion"`
+	Request    string `json:"request"`
+	CacheRead  string `json:"input_cache_read"`
+	CacheWrite string `json:"input_cache_write"`
+	Overrides  []struct {
+		openrouterPricing
+		Above int `json:"min_prompt_tokens"`
+	} `json:"overrides"`
+}
+
+func (r request) openrouter(ctx context.Context) (model.Model, model.Info, error) {
+	variant, err := openrouterVariant(r.id)
+	if err != nil {
+		return nil, model.Info{}, err
+	}
+	key, err := r.key("OPENROUTER_API_KEY")
+	if err != nil {
+		return nil, model.Info{}, err
+	}
+	config := openai.Config{
+		BaseURL: orName(r.BaseURL, "https://openrouter.ai/api/v1"), Key: key, Model: r.id,
+		// The metadata names the model and the endpoint that answered; the
+		// response cache would answer with a cost and a usage of zero.
+		Header: http.Header{"X-Openrouter-Metadata": {"enabled"}, "X-Openrouter-Cache": {"false"}, "X-Openrouter-Title": {"glovebox"}},
+	}
+	entry, err := r.openrouterEntry(ctx, r.client(ctx, config))
+	if err != nil {
+		return nil, model.Info{}, err
+	}
+	info := model.Info{
+		Accept:      accept(entry, variant),
+		PriceSource: "OpenRouter's catalogue",
+		Context:     smaller(entry.Context, entry.Top.Context),
+		MaxOutput:   entry.Top.MaxOutput,
+	}
+	var ok bool
+	if info.Price, ok = entry.Pricing.price(); !ok {
+		return nil, model.Info{}, &model.Error{Fault: model.FaultNoPrice,
+			Message: fmt.Sprintf("OpenRouter's catalogue has no fixed price for %s", r.id)}
+	}
+	config.Extra = pins(info.Price)
+	return r.client(ctx, config), info, nil
+}
+
+// openrouterVariant refuses names behind which stands no single model: a
+// router, a preset, an alias, an unknown suffix.
+func openrouterVariant(id string) (string, error) {
+	base, variant, suffixed := strings.Cut(id, ":")
+	vendor, slug, _ := strings.Cut(base, "/")
+	switch {
+	case vendor == "" || slug == "" || strings.Contains(slug, "/"):
+		return "", unknown("openrouter/%.80s is no model: names are openrouter/vendor/model[:variant]", id)
+	case vendor == "openrouter" || strings.HasPrefix(vendor, "~") || strings.Contains(id, "@"):
+		return "", unknown("openrouter/%.80s is not one model but chooses one; name the model itself", id)
+	case suffixed && !slices.Contains(variants(), variant):
+		return "", unknown("openrouter/%.80s: the suffix :%.40s is none of :%s", id, variant, strings.Join(variants(), ", :"))
+	}
+	return variant, nil
+}
+
+// openrouterEntry finds the model in the catalogue by its exact id.
+func (r request) openrouterEntry(ctx context.Context, c *openai.Client) (openrouterModel, error) {
+	data, err := c.Get(ctx, "/models", maxCatalogue)
+	if err != nil {
+		return openrouterModel{}, fmt.Errorf("ask OpenRouter's catalogue: %w", err)
+	}
+	var catalogue struct {
+		Data []json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(data, &catalogue); err != nil {
+		return openrouterModel{}, &model.Error{Fault: model.FaultServer, Status: 200, Message: "OpenRouter's catalogue can't be read", Err: err}
+	}
+	for _, raw := range catalogue.Data {
+		var id struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(raw, &id) != nil || id.ID != r.id {
+			continue
+		}
+		var m openrouterModel
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return m, &model.Error{Fault: model.FaultNoPrice, Message: "the catalogue's entry of " + r.id + " can't be read", Err: err}
+		}
+		if m.Alias != "" && m.Alias != m.ID {
+			return m, unknown("openrouter/%s stands for %.80s now; name that", r.id, m.Alias)
+		}
+		return m, nil
+	}
+	return openrouterModel{}, &model.Error{Fault: model.FaultNotFound, Message: "OpenRouter's catalogue has no model " + r.id}
+}
+
+// accept are the names that may answer: the id, and the canonical slug with
+// the same variant.
+func accept(m openrouterModel, variant string) []string {
+	names := []string{m.ID}
+	canonical := m.Canonical
+	if variant != "" && !strings.HasSuffix(canonical, ":"+variant) {
+		canonical += ":" + variant
+	}
+	if m.Canonical != "" && canonical != m.ID {
+		names = append(names, canonical)
+	}
+	return names
+}
+
+// pins leave nothing to be chosen: one model, no other endpoint than one that
+// has every parameter and is no dearer than the catalogue says, the cheapest
+// first (else requests with tools are reordered by quality), and none of the
+// account's plugins, which cost extra or cut the prompt.
+func pins(p model.Price) map[string]any {
+	return map[string]any{
+		"provider": map[string]any{
+			"allow_fallbacks":    false,
+			"require_parameters": true,
+			"sort":               "price",
+			"max_price": map[string]any{
+				"prompt":     json.Number(p.Prompt.Shift(6).String()),
+				"completion": json.Number(p.Completion.Shift(6).String()),
+			},
+		},
+		"plugins": []any{
+			map[string]any{"id": "web", "enabled": false},
+			map[string]any{"id": "file-parser", "enabled": false},
+			map[string]any{"id": "response-healing", "enabled": false},
+			map[string]any{"id": "context-compression", "enabled": false},
+		},
+		"usage": map[string]any{"include": true},
+	}
+}
+
+// price is exact; ok is false if a part of it is missing, negative or no number.
+func (p openrouterPricing) price() (out model.Price, ok bool) {
+	if p.Prompt == "" || p.Completion == "" {
+		return out, false
+	}
+	if out, ok = p.parts(); !ok {
+		return out, false
+	}
+	for _, o := range p.Overrides {
+		step, ok := o.parts()
+		if !ok {
+			return out, false
+		}
+		out.Steps = append(out.Steps, model.Step{Above: o.Above - 1, Price: step})
+	}
+	return out, true
+}
+
+// parts reads what is there; what an override leaves out stays as it was,
+// because the dearest of each part counts.
+func (p openrouterPricing) parts() (out model.Price, ok bool) {
+	var read, write decimal.Decimal
+	for _, part := range []struct {
+		text string
+		to   *decimal.Decimal
+	}{
+		{p.Prompt, &out.Prompt}, {p.Completion, &out.Completion}, {p.Request, &out.Request},
+		{p.CacheRead, &read}, {p.CacheWrite, &write},
+	} {
+		if part.text == "" {
+			continue
+		}
+		d, err := price.Amount(part.text)
+		if err != nil {
+			return out, false
+		}
+		*part.to = d
+	}
+	out.CacheRead = decimal.NullDecimal{Decimal: read, Valid: p.CacheRead != ""}
+	out.CacheWrite = decimal.NullDecimal{Decimal: write, Valid: p.CacheWrite != ""}
+	return out, true
+}
+
+// smaller is the smaller of two limits of which 0 is unknown.
+func smaller(a, b int) int {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
