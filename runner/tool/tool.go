@@ -9,9 +9,9 @@ package tool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
-	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -84,42 +84,54 @@ type Env struct {
 	Frozen    []string       // files of the host, relative to the workspace: changes to them are undone
 	Installed string         // one line on what the image has, for the hint that there is no network
 	Saved     int            // number of the last full output kept in $HOME/out; start it at the job's count of calls
+
+	saidShell bool           // the model knows that there is no bash
+	broken    int            // calls in a row whose arguments were no JSON
+	misses    map[string]int // edits of a file that found nothing, since its last change
 }
-
-// Tools is what a model is told of the tools. timeout is the default of a
-// bash call; 0 is two minutes.
-func Tools(timeout time.Duration) []model.Tool { return nil }
-
-// Parse checks a call. The error is a *CallError whose text is meant for the model.
-func Parse(c model.Call) (Use, error) { return Use{}, errors.ErrUnsupported }
-
-// CallError says to the model why a call was not executed.
-type CallError struct {
-	Tool   Name
-	Syntax bool // the arguments were no JSON
-	Text   string
-}
-
-func (e *CallError) Error() string { return e.Text }
-
-// Summary is the use as one line for people.
-func (u Use) Summary() string { return "" }
 
 // Run does u in b. finish is not for Run: the loop ends the session itself.
 // An error means that the box could not be asked; it wraps sandbox.ErrBoxLost
 // when the box is gone.
 func Run(ctx context.Context, b Box, u Use, env *Env) (Result, error) {
-	return Result{}, errors.ErrUnsupported
+	env.broken = 0
+	switch u.Name {
+	case Bash:
+		return runBash(ctx, b, u, env)
+	case Read:
+		return runRead(ctx, b, u, env)
+	case Write:
+		return runWrite(ctx, b, u, env)
+	case Edit:
+		return runEdit(ctx, b, u, env)
+	default:
+		return Result{}, fmt.Errorf("run %q: not a tool that runs in a box", u.Name)
+	}
 }
 
-// Refused is the result of a call that Parse refused. It counts faults of the
-// session, because the second one of a kind gets more advice.
-func (env *Env) Refused(err error) Result { return Result{} }
+// Refused is the result of a call that Parse refused. The second call in a row
+// whose arguments are no JSON gets more advice.
+func (env *Env) Refused(err error) Result {
+	var refused *CallError
+	if !errors.As(err, &refused) {
+		return Result{Text: err.Error()}
+	}
+	if !refused.Syntax {
+		env.broken = 0
+		return Result{Text: refused.Text}
+	}
+	env.broken++
+	if env.broken > 1 {
+		return Result{Text: refused.again}
+	}
+	return Result{Text: refused.Text}
+}
 
-// Environment is the environment of every command in a box. path is the PATH
-// of the image; if it is no sane one, Debian's is taken.
-func Environment(path string) []string { return nil }
+// numbers are the session's, or the default ones.
+func (env *Env) numbers() Numbers {
+	if env.Numbers == (Numbers{}) {
+		return DefaultNumbers()
+	}
+	return env.Numbers
+}
 
-// Script is the command line that runs script with shell ("bash" or "sh"),
-// for the model's calls. Verify is the stricter one of the host's verifications.
-func Script(shell, script string) []string { return []string{shell, "-c", script} }
