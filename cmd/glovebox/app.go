@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/ledger"
+)
+
+// Run is the whole program but for signals and the end of the process: it
+// reads a command line, does what it says and returns the exit code.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
+	return newApp(stdin, stdout, stderr, env).run(ctx, args)
+}
+
+// app is one run of the program: its streams and its environment.
+type app struct {
+	stdin   io.Reader
+	stdout  *redactWriter // results
+	stderr  *redactWriter // everything else; written to through screen alone
+	screen  *screen
+	rawOut  io.Writer // stdout and stderr themselves, to ask whether they are terminals
+	rawErr  io.Writer
+	environ []string // K=V
+	env     func(string) string
+	redact  *redactor
+	onEvent func(ledger.Event) // told every event of a job's ledger; nil outside of tests
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer, env []string) *app {
+	redact := newRedactor(env)
+	a := &app{stdin: stdin, rawOut: stdout, rawErr: stderr, environ: env, env: lookup(env), redact: redact}
+	a.stdout, a.stderr = redact.Writer(stdout), redact.Writer(stderr)
+	a.screen = newScreen(a.stderr, stderr, a.env)
+	return a
+}
+
+// run is Run.
+func (a *app) run(ctx context.Context, args []string) int {
+	code := 0
+	if err := a.dispatch(ctx, args); err != nil {
+		a.screen.Clear()
+		e := explain(err)
+		printFailure(a.stderr, e)
+		code = e.Outcome.ExitCode()
+	}
+	if err := errors.Join(a.stdout.Flush(), a.stderr.Flush()); err != nil && code == 0 {
+		code = runner.FailedRun.ExitCode()
+	}
+	return code
+}
+
+func (a *app) dispatch(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		args = []string{"glovebox"}
+	}
+	if len(args) > 1 && args[1] == "help" {
+		args = append(append([]string{args[0]}, args[2:]...), "--help")
+	}
+	c := a.commandLine()
+	ordered, err := reorder(c, args)
+	if err != nil {
+		return err
+	}
+	return c.RunContext(ctx, ordered)
+}
+
+// commandLine declares the commands.
+func (a *app) commandLine() *cli.App {
+	return &cli.App{
+		Name:                  "glovebox",
+		Usage:                 "builds software from a spec with a language model that it does not trust",
+		Flags:                 []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version"}},
+		Action:                a.version,
+		Commands:              []*cli.Command{a.runCommand(), a.statusCommand(), a.logCommand(), a.cleanCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand()},
+		HideVersion:           true,
+		HideHelpCommand:       true,
+		Writer:                a.stdout,
+		ErrWriter:             a.stderr,
+		ExitErrHandler:        func(*cli.Context, error) {},
+		OnUsageError:          onUsageError,
+		CustomAppHelpTemplate: appHelp,
+	}
+}
+
+// onUsageError words what cli itself finds wrong, which is little: reorder
+// finds most, and the values are read by us.
+func onUsageError(_ *cli.Context, err error, _ bool) error {
+	return usage("`glovebox COMMAND --help` lists its flags", "%v", err)
+}
+
+// command completes what all commands have in common.
+func command(c *cli.Command) *cli.Command {
+	c.OnUsageError = onUsageError
+	c.HideHelpCommand = true
+	c.CustomHelpTemplate = commandHelp
+	return c
+}
+
+// arguments checks how many arguments there are: one for every name, of which
+// the last may repeat if it ends in "...".
+func arguments(c *cli.Context, names ...string) ([]string, error) {
+	got := c.Args().Slice()
+	hint := "glovebox " + c.Command.FullName()
+	if c.Command.ArgsUsage != "" {
+		hint += " " + c.Command.ArgsUsage
+	}
+	hint = "usage: " + hint
+	switch {
+	case len(got) < len(names):
+		return nil, usage(hint, "%s: %s is missing", c.Command.FullName(), names[len(got)])
+	case len(got) > len(names):
+		return nil, usage(hint, "%s: one argument too many: %q", c.Command.FullName(), got[len(names)])
+	}
+	for i, word := range got {
+		if word == "" {
+			return nil, usage(hint, "%s: %s is empty", c.Command.FullName(), names[i])
+		}
+	}
+	return got, nil
+}
+
+// print writes a line of a result to stdout.
+func (a *app) print(format string, args ...any) {
+	fmt.Fprintf(a.stdout, format+"\n", args...)
+}
+
+// outColumns is how wide results may be: the terminal's width, or enough for a file.
+func (a *app) outColumns() int { return streamColumns(a.rawOut) }
+
+const appHelp = `glovebox {{.Usage}}.
+
+usage: glovebox COMMAND [flags] [arguments]
+
+commands:{{range .VisibleCommands}}
+  {{printf "%-10s" .Name}}{{.Usage}}{{end}}
+
+` + "`glovebox COMMAND --help`" + ` explains a command. Exit codes: 0 done, 1 failed, 2 usage,
+3 incomplete, 4 budget, 5 model refused, 6 no sandbox, 7 rejected, 8 rate limit,
+130 interrupted.
+`
+
+const commandHelp = `usage: {{.HelpName}}{{if .VisibleFlags}} [flags]{{end}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}
+
+{{.Usage}}.{{if .Description}}
+
+{{.Description}}{{end}}{{if .VisibleFlags}}
+
+flags:{{range .VisibleFlags}}
+  {{.}}{{end}}{{end}}
+`

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/ledger"
+)
+
+func (a *app) logCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "log",
+		Usage:     "prints what happened in the job of a project directory, one line an event",
+		ArgsUsage: "DIR",
+		Flags:     []cli.Flag{&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "the events as JSON lines"}},
+		Action:    a.logAction,
+	})
+}
+
+func (a *app) logAction(c *cli.Context) error {
+	args, err := arguments(c, "DIR")
+	if err != nil {
+		return err
+	}
+	dir, err := knownProject(args[0])
+	if err != nil {
+		return err
+	}
+	events, err := runner.ReadLedger(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a job that was never started has none
+		return fail(runner.FailedRun, "", "read the ledger: %v", err)
+	}
+	out := bufio.NewWriter(a.stdout)
+	for _, e := range events {
+		if !c.Bool("json") {
+			fmt.Fprintln(out, ledger.Line(e))
+			continue
+		}
+		if err := json.NewEncoder(out).Encode(e); err != nil {
+			return fmt.Errorf("print the ledger: %w", err)
+		}
+	}
+	return out.Flush()
+}

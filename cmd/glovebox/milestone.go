@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/glovebox-run/glovebox/runner/ledger"
+)
+
+// milestoneColumns bounds what follows the time and the word of a milestone.
+const milestoneColumns = 200
+
+// milestone is the permanent line for an event, if it deserves one. Without a
+// terminal there is no live line, so calls get a line too: a build log that is
+// silent for minutes looks dead.
+func (p *progress) milestone(e ledger.Event) (string, bool) {
+	c, word, text := p.describe(e)
+	if word == "" {
+		return "", false
+	}
+	line := "  " + p.clock(e.Time) + "  " + p.screen.paint(c, pad(word, 8)) + "  " + cut(text, milestoneColumns)
+	return strings.TrimRight(line, " "), true
+}
+
+// describe is an event in a word and a plain text; no word means no line.
+func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
+	switch e.Kind {
+	case ledger.JobStart:
+		if e.Job != nil && e.Job.Resumed {
+			return noColour, "resumed", "job " + plain(e.Job.ID) + " goes on where it stopped"
+		}
+	case ledger.SessionStart:
+		return noColour, "session", p.sessionText(e)
+	case ledger.SessionEnd:
+		return sessionEndText(e)
+	case ledger.Failed:
+		return yellow, "model", plain(e.Text)
+	case ledger.CallStart:
+		if !p.screen.live && e.Call != nil {
+			return dim, "call " + fmt.Sprint(e.Call.Number), callText(e.Call)
+		}
+	case ledger.VerifyEnd:
+		return verdictText(e)
+	case ledger.Listed:
+		if e.List != nil {
+			return noColour, "planned", plain(strings.Join(e.List.IDs, ", "))
+		}
+	case ledger.Approved:
+		if e.List != nil {
+			return noColour, "accepted", howAccepted(e.List.How)
+		}
+	case ledger.CommitEnd:
+		if e.Commit != nil {
+			return noColour, "commit", cut(plain(e.Commit.Hash), 10) + " " + plain(e.Commit.Message)
+		}
+	case ledger.Passed:
+		return green, "passed", plain(e.Feature)
+	case ledger.Blocked:
+		return yellow, "blocked", join(e.Feature, e.Text)
+	case ledger.Unpassed:
+		return red, "broken", join(e.Feature, e.Text)
+	case ledger.Note:
+		return dim, "note", plain(e.Text)
+	}
+	return noColour, "", ""
+}
+
+func (p *progress) sessionText(e ledger.Event) string {
+	text := fmt.Sprintf("%d", e.Session)
+	if e.Started == nil {
+		return text
+	}
+	text += " " + plain(e.Started.Kind)
+	if e.Feature != "" {
+		text += " " + plain(e.Feature)
+	}
+	if e.Started.Attempt > 1 {
+		text += fmt.Sprintf(", attempt %d", e.Started.Attempt)
+	}
+	return text
+}
+
+// sessionEndText names what ended a session, unless it was the model's word that it is done.
+func sessionEndText(e ledger.Event) (colour, string, string) {
+	s := e.Ended
+	if s == nil || s.Ending == "finish" && s.Status != "blocked" {
+		return noColour, "", ""
+	}
+	text := fmt.Sprintf("%d ended: %s", e.Session, plain(s.Ending))
+	if s.Status == "blocked" {
+		text = fmt.Sprintf("%d: the model is blocked", e.Session)
+	}
+	if s.Note != "" {
+		text += ": " + plain(s.Note)
+	}
+	if s.Limit != "" {
+		text += " (change it with " + plain(s.Limit) + ")"
+	}
+	return yellow, "session", text
+}
+
+// verdictText shows a verification that is red, and a first one that should have been.
+func verdictText(e ledger.Event) (colour, string, string) {
+	v := e.Verify
+	switch {
+	case v == nil || v.Passed:
+		return noColour, "", ""
+	case v.Why == "red-check":
+		return dim, "red", join(e.Feature, "as it must be before it is built: "+lastLine(v.Output))
+	case v.Why == "before-session":
+		return noColour, "", ""
+	case v.Why == "regression":
+		return red, "red", join(e.Feature, "it passed before: "+lastLine(v.Output))
+	default:
+		return red, "red", join(e.Feature, fmt.Sprintf("exit %d: %s", v.Exit, lastLine(v.Output)))
+	}
+}
+
+// howAccepted says who accepted a list.
+func howAccepted(how string) string {
+	switch how {
+	case "yes-flag":
+		return "as it is (--yes)"
+	case "person":
+		return "by you"
+	default:
+		return plain(how)
+	}
+}
+
+// join is two plain texts with a colon, or the one that is there.
+func join(a, b string) string {
+	a, b = plain(a), plain(b)
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + ": " + b
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/glovebox-run/glovebox/runner"
+)
+
+func (a *app) runCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "run",
+		Usage:     "builds a spec in a project directory; the same command goes on with what was begun",
+		ArgsUsage: "SPEC",
+		Description: `SPEC is a text file that says what to build. Everything the model does happens
+in throwaway containers that see the project directory and nothing else.
+Keys are read from OPENROUTER_API_KEY, OPENAI_API_KEY or, for custom/ models,
+GLOVEBOX_API_KEY.`,
+		Flags:  runFlags(),
+		Action: a.runAction,
+	})
+}
+
+// runAction checks all that can be checked for nothing, in the order in which
+// a person would mend it, before an engine or a provider is asked anything.
+func (a *app) runAction(c *cli.Context) error {
+	o, err := a.readOrder(c)
+	if err != nil {
+		return err
+	}
+	spec, err := readSpec(o.spec)
+	if err != nil {
+		return err
+	}
+	dir, state, err := checkProject(o.dir, a.env("HOME"))
+	if err != nil {
+		return err
+	}
+	if done, err := a.doneAlready(o, spec, dir, state); done || err != nil {
+		return err
+	}
+	if err := a.mayApprove(o, dir, state); err != nil {
+		return err
+	}
+	if state == projectForeign && !o.yes {
+		if err := a.askForeign(c.Context, o.dir); err != nil {
+			return err
+		}
+	}
+	return a.build(c.Context, o, spec, dir)
+}
+
+// doneAlready says that a job has ended well and shows it. Nothing is started
+// for that, and no key or engine is needed.
+func (a *app) doneAlready(o order, spec runner.Spec, dir string, state projectState) (bool, error) {
+	if state != projectKnown {
+		return false, nil
+	}
+	s, err := runner.ReadStatus(dir)
+	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
+		return false, nil // whatever is wrong is the runner's to find and to say
+	}
+	if o.json {
+		return true, nil
+	}
+	a.print("This job is done already; nothing was started.")
+	a.showReport(o.dir, s)
+	return true, nil
+}
+
+// mayApprove makes sure that somebody can accept the list before anything is spent.
+func (a *app) mayApprove(o order, dir string, state projectState) error {
+	if o.yes || a.canAsk() {
+		return nil
+	}
+	if state == projectForeign {
+		return usage("look at it, then give --yes, or another directory", "project directory %s is not empty and no job was begun there", o.dir)
+	}
+	if state == projectKnown {
+		if s, err := runner.ReadStatus(dir); err == nil && s.Approved {
+			return nil
+		}
+	}
+	return usage("give --yes to accept the planned features unseen, or run it on a terminal", "there is no terminal to ask whether the planned features are right")
+}
+
+// askForeign asks before a directory with unknown files becomes a project.
+func (a *app) askForeign(ctx context.Context, dir string) error {
+	a.screen.Print(dir + " is not empty and no job was begun there. What the model builds may change the files in it.")
+	yes, err := a.ask(ctx, "Build there? [y]es / [n]o ")
+	if err != nil {
+		return err
+	}
+	if !yes {
+		return usage("give another --project-dir", "nothing was started: %s was not wanted", dir)
+	}
+	return nil
+}
+
+// runJob runs the job, shows its progress and its end.
+func (a *app) runJob(ctx context.Context, o order, options runner.Options, p *progress) error {
+	stop := p.Run()
+	defer stop()
+	quiet := context.AfterFunc(ctx, func() {
+		a.screen.Print("glovebox: ending cleanly; once more to stop at once")
+	})
+	defer quiet()
+	options.Observe = a.observer(o, p)
+	status, err := runner.Run(ctx, options)
+	stop()
+	if !o.json && (err == nil || status.ID != "") {
+		a.showReport(o.dir, status)
+	}
+	var e *runner.Error
+	if errors.As(err, &e) && e.Outcome == runner.Done {
+		return nil
+	}
+	return err
+}
+
+// showReport writes the summary of a job to stdout.
+func (a *app) showReport(dir string, s runner.Status) {
+	r := report{w: a.stdout, columns: a.outColumns(), dir: dir, readme: hasReadme(s.Dir)}
+	r.write(s)
+	r.nextSteps(s)
+}
+
+// now is the clock of the progress.
+func now() time.Time { return time.Now() }

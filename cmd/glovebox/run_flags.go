@@ -1,0 +1,121 @@
+package main
+
+import (
+	"github.com/shopspring/decimal"
+	"github.com/urfave/cli/v2"
+
+	"github.com/glovebox-run/glovebox/sandbox"
+)
+
+// Defaults of `run`. The budget and the number of features are the design's:
+// money has a cap unless somebody lifts it, and a first try stays small.
+const (
+	defaultBudget   = "5"
+	defaultFeatures = "3"
+	defaultImage    = "python"
+)
+
+// order is what a command line of `run` asks for, read and checked.
+type order struct {
+	spec, dir      string
+	model          string
+	baseURL, price string
+	image, runtime string
+	scope          sandbox.Scope
+	limits         sandbox.Limits
+	budget         decimal.Decimal
+	maxSessions    int
+	maxTokens      int
+	features       int
+	yes, json      bool
+	quiet, verbose bool
+}
+
+// runFlags are the flags of `run`. Their values are texts here, so that what
+// is wrong with one is said in our words.
+func runFlags() []cli.Flag {
+	text := func(name, value, about string) cli.Flag {
+		return &cli.StringFlag{Name: name, Value: value, DefaultText: value, Usage: about}
+	}
+	flag := func(name, about string, aliases ...string) cli.Flag {
+		return &cli.BoolFlag{Name: name, Aliases: aliases, DisableDefaultText: true, Usage: about}
+	}
+	return []cli.Flag{
+		text("project-dir", "", "`DIR` of the project; its last element is created"),
+		text("model", "", "`PROVIDER/MODEL`, for example openrouter/vendor/model:free ($GLOVEBOX_MODEL)"),
+		text("base-url", "", "`URL` of an OpenAI-compatible server, for custom/ models"),
+		text("price", "", "`IN/OUT` in USD per million tokens, for models without a known price"),
+		text("budget", defaultBudget, "`USD` that the whole job may cost at most; 0: free models only"),
+		text("features", defaultFeatures, "`N` features to plan"),
+		text("max-iterations", "0", "`N` sessions, then this run ends; 0: no limit"),
+		text("max-tokens", "0", "`N` tokens of a reply at most; 0: chosen by price and the model's limit"),
+		text("image", defaultImage, "`IMAGE` of the boxes: base, python, node, go, or any other"),
+		text("scope", string(sandbox.ScopeCall), "`SCOPE` of a box: call (a new one for every call) or session"),
+		text("runtime", "", "`NAME` of the engine's runtime, if not its default"),
+		text("memory", "2g", "`SIZE` of the memory of a box"),
+		text("cpus", "2", "`N` processors of a box, for example 1.5"),
+		text("pids", "2048", "`N` processes and threads of a box"),
+		text("disk", "4g", "`SIZE` of the largest file and of /tmp of a box"),
+		text("timeout", "2m", "`TIME` for a command that names none"),
+		flag("yes", "accept the planned features, and a directory with files in it, unseen"),
+		flag("json", "events as JSON lines on stdout"),
+		flag("quiet", "no progress", "q"),
+		flag("verbose", "the operator's log on stderr"),
+	}
+}
+
+// readOrder checks the flags of `run`, before anything is looked at or changed.
+func (a *app) readOrder(c *cli.Context) (order, error) {
+	args, err := arguments(c, "SPEC")
+	if err != nil {
+		return order{}, err
+	}
+	o := order{
+		spec: args[0], dir: c.String("project-dir"), model: c.String("model"),
+		baseURL: c.String("base-url"), price: c.String("price"),
+		image: c.String("image"), runtime: c.String("runtime"),
+		yes: c.Bool("yes"), json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
+	}
+	if o.model == "" {
+		o.model = a.env("GLOVEBOX_MODEL")
+	}
+	switch {
+	case o.dir == "":
+		return o, usage("for example --project-dir my-app", "run: --project-dir is missing")
+	case o.model == "":
+		return o, usage("for example --model openrouter/vendor/model:free, ollama/qwen3, or scripted/todo, which needs no key", "run: --model is missing")
+	case o.image == "":
+		return o, usage(imageHint, "run: --image is empty")
+	case o.quiet && o.verbose:
+		return o, usage("give one of them", "run: --quiet and --verbose contradict each other")
+	}
+	return o, o.readNumbers(c)
+}
+
+func (o *order) readNumbers(c *cli.Context) (err error) {
+	if o.limits, err = parseLimits(c.String); err != nil {
+		return err
+	}
+	if o.scope, err = parseScope(c.String("scope")); err != nil {
+		return err
+	}
+	if o.budget, err = parseMoney("budget", c.String("budget")); err != nil {
+		return err
+	}
+	for _, n := range []struct {
+		flag        string
+		least, most int64
+		to          *int
+	}{
+		{"max-iterations", 0, 1_000_000, &o.maxSessions},
+		{"max-tokens", 0, 10_000_000, &o.maxTokens},
+		{"features", 1, 100, &o.features},
+	} {
+		value, err := parseCount(n.flag, c.String(n.flag), n.least, n.most)
+		if err != nil {
+			return err
+		}
+		*n.to = int(value)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/glovebox-run/glovebox/runner"
+)
+
+func (a *app) statusCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "status",
+		Usage:     "shows where the job in a project directory stands",
+		ArgsUsage: "DIR",
+		Flags:     []cli.Flag{&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "as one JSON object"}},
+		Action:    a.statusAction,
+	})
+}
+
+func (a *app) statusAction(c *cli.Context) error {
+	args, err := arguments(c, "DIR")
+	if err != nil {
+		return err
+	}
+	dir, err := knownProject(args[0])
+	if err != nil {
+		return err
+	}
+	s, err := runner.ReadStatus(dir)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		e := json.NewEncoder(a.stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(s)
+	}
+	r := report{w: a.stdout, columns: a.outColumns(), dir: args[0], readme: hasReadme(dir)}
+	r.write(s)
+	if s.Reason != "" {
+		r.field("ended", s.Reason)
+	}
+	if s.Hint != "" {
+		r.field("hint", s.Hint)
+	}
+	r.nextSteps(s)
+	return nil
+}
+
+// knownProject is the absolute path of a directory in which a job was begun.
+func knownProject(dir string) (string, error) {
+	const hint = "give the directory that was --project-dir of a run"
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", usage(hint, "%s: %v", dir, err)
+	}
+	info, err := os.Lstat(abs)
+	switch {
+	case err != nil:
+		return "", usage(hint, "%s: %v", dir, cause(err))
+	case !info.IsDir():
+		return "", usage(hint, "%s is not a directory", dir)
+	}
+	if info, err := os.Lstat(filepath.Join(abs, stateDir)); err != nil || !info.IsDir() {
+		return "", usage(hint, "no job was begun in %s", dir)
+	}
+	return abs, nil
+}
+
+// hasReadme says that a project has a README.md. It is not read.
+func hasReadme(dir string) bool {
+	info, err := os.Lstat(filepath.Join(dir, "README.md"))
+	return err == nil && info.Mode().IsRegular()
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/feature"
+)
+
+// report writes where a job stands for people: its features, what it took,
+// and where things lie. It is what `run` ends with and what `status` shows.
+type report struct {
+	w       io.Writer
+	columns int
+	// dir is the project directory as the person named it.
+	dir string
+	// readme says that the project has a README.md.
+	readme bool
+}
+
+// field writes a labelled value, broken into lines under one another.
+func (r report) field(label, text string) {
+	const indent = 10
+	for i, line := range wrap(plain(text), max(r.columns-indent, 20)) {
+		if i > 0 {
+			label = ""
+		}
+		fmt.Fprintf(r.w, "%s%s\n", pad(label, indent), line)
+	}
+}
+
+// write writes all of s.
+func (r report) write(s runner.Status) {
+	fmt.Fprintln(r.w, headline(s))
+	r.features(s.Features)
+	fmt.Fprintln(r.w)
+	r.field("work", fmt.Sprintf("%s, %s, %s, %s, %s, %s",
+		count(s.Sessions, "session"), count(s.Turns, "turn"), count(s.Calls, "call"),
+		countBoxes(s.Boxes), count(s.Commits, "commit"), took(s.Seconds)))
+	r.field("model", modelText(s.Model))
+	r.field("tokens", fmt.Sprintf("%s in, %s out", thousands(s.Prompt), thousands(s.Output)))
+	r.field("cost", fmt.Sprintf("%s USD of at most %s", s.Spent.String(), s.Budget.String()))
+	if s.Note != "" {
+		r.field("note", "what no feature covers, in the planner's words: "+s.Note)
+	}
+	r.field("project", s.Dir)
+	if s.Lent {
+		r.field("", "it is lent to the boxes' user; the next run or `glovebox clean` gives it back")
+	}
+}
+
+// features writes one line a feature: [x] passes, [!] blocked, [ ] neither.
+func (r report) features(list []feature.Feature) {
+	ids := 0
+	for _, f := range list {
+		ids = max(ids, width(plain(f.ID)))
+	}
+	for _, f := range list {
+		line := fmt.Sprintf("  %s %s  %s", mark(f), pad(plain(f.ID), ids), plain(f.Description))
+		fmt.Fprintln(r.w, cut(line, r.columns))
+	}
+}
+
+func mark(f feature.Feature) string {
+	switch {
+	case f.Passes:
+		return "[x]"
+	case f.Blocked:
+		return "[!]"
+	default:
+		return "[ ]"
+	}
+}
+
+// headline says in one line where a job stands.
+func headline(s runner.Status) string {
+	state := "not ended"
+	switch {
+	case s.Running:
+		state = "running"
+	case s.Outcome != "":
+		state = string(s.Outcome)
+	}
+	if len(s.Features) == 0 {
+		return fmt.Sprintf("%s: no features planned yet", state)
+	}
+	text := fmt.Sprintf("%s: %d of %d features verified", state, s.Passing(), len(s.Features))
+	if blocked := countBlocked(s.Features); blocked > 0 {
+		text += fmt.Sprintf(", %d blocked", blocked)
+	}
+	return text
+}
+
+func countBlocked(list []feature.Feature) int {
+	n := 0
+	for _, f := range list {
+		if f.Blocked {
+			n++
+		}
+	}
+	return n
+}
+
+// modelText is a model's name; one that is a script says so.
+func modelText(name string) string {
+	if isScripted(name) {
+		return name + " (a script: no model was asked, no tokens were bought)"
+	}
+	return name
+}
+
+func isScripted(name string) bool { return strings.HasPrefix(name, "scripted/") }
+
+// nextSteps says what a person can do now.
+func (r report) nextSteps(s runner.Status) {
+	if s.Outcome == runner.Done && r.readme {
+		r.field("run it", "see "+r.dir+"/README.md; the code was written by a model: read before you run")
+	}
+	r.field("look", "glovebox status "+r.dir+"; glovebox log "+r.dir)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%s %ss", thousands(n), noun)
+}
+
+func countBoxes(n int) string {
+	if n == 1 {
+		return "1 box"
+	}
+	return thousands(n) + " boxes"
+}
+
+// took is a number of seconds for people.
+func took(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	if d < time.Minute {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return elapsed(d) + " min"
+}
+
+// thousands is a number in groups of three digits.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
