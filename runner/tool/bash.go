@@ -34,7 +34,7 @@ func runBash(ctx context.Context, b Box, u Use, env *Env) (Result, error) {
 	if output != "" {
 		parts = append(parts, output)
 	}
-	parts = append(parts, env.hints(r, u, output, timeout)...)
+	parts = append(parts, env.hints(r, output, timeout)...)
 	return Result{
 		Text: strings.Join(append(parts, notes...), "\n"),
 		OK:   r.Success(), TimedOut: r.TimedOut, Exit: r.ExitCode,
@@ -112,7 +112,7 @@ func (env *Env) output(r sandbox.Result, n Numbers) string {
 }
 
 // hints say what the model could not know, most important last.
-func (env *Env) hints(r sandbox.Result, u Use, output string, timeout time.Duration) []string {
+func (env *Env) hints(r sandbox.Result, output string, timeout time.Duration) []string {
 	var hints []string
 	if env.Shell == "sh" && !env.saidShell {
 		env.saidShell = true
@@ -121,7 +121,7 @@ func (env *Env) hints(r sandbox.Result, u Use, output string, timeout time.Durat
 	if left := env.left(r); left != "" {
 		hints = append(hints, left)
 	}
-	if p := lostTmp(output); p != "" && !r.Success() && env.Scope != sandbox.ScopeSession && !strings.Contains(u.Command, "> "+p) {
+	if p := lostTmp(output); p != "" && !r.Success() && env.Scope != sandbox.ScopeSession {
 		hints = append(hints, prompts.Message("E7", map[string]any{"Path": p}))
 	}
 	if noNetwork().MatchString(output) {
@@ -154,11 +154,12 @@ func (env *Env) left(r sandbox.Result) string {
 
 // lostTmp is the first path below /tmp that the output says is missing, or "".
 func lostTmp(output string) string {
+	tmp := regexp.MustCompile(`/tmp/[\w./+-]*\w`)
 	for line := range strings.SplitSeq(output, "\n") {
 		if !strings.Contains(line, "No such file or directory") && !strings.Contains(line, "ENOENT") && !strings.Contains(line, "not found") {
 			continue
 		}
-		if m := regexp.MustCompile(`/tmp/[\w./+-]*\w`).FindString(line); m != "" {
+		if m := tmp.FindString(line); m != "" {
 			return plain.Line(m, 100)
 		}
 	}

@@ -134,4 +134,3 @@ func (env *Env) numbers() Numbers {
 	}
 	return env.Numbers
 }
-

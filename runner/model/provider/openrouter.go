@@ -42,6 +42,7 @@ type openrouterPricing struct {
 	Prompt     string `json:"prompt"`
 	Completion string `json:"completion"`
 	Request    string `json:"request"`
+	Reasoning  string `json:"internal_reasoning"`
 	CacheRead  string `json:"input_cache_read"`
 	CacheWrite string `json:"input_cache_write"`
 	Overrides  []struct {
@@ -183,7 +184,7 @@ func (p openrouterPricing) price() (out model.Price, ok bool) {
 		if !ok {
 			return out, false
 		}
-		out.Steps = append(out.Steps, model.Step{Above: o.Above - 1, Price: step})
+		out.Steps = append(out.Steps, model.Step{Above: o.Above, Price: step})
 	}
 	return out, true
 }
@@ -191,13 +192,13 @@ func (p openrouterPricing) price() (out model.Price, ok bool) {
 // parts reads what is there; what an override leaves out stays as it was,
 // because the dearest of each part counts.
 func (p openrouterPricing) parts() (out model.Price, ok bool) {
-	var read, write decimal.Decimal
+	var read, write, reasoning decimal.Decimal
 	for _, part := range []struct {
 		text string
 		to   *decimal.Decimal
 	}{
 		{p.Prompt, &out.Prompt}, {p.Completion, &out.Completion}, {p.Request, &out.Request},
-		{p.CacheRead, &read}, {p.CacheWrite, &write},
+		{p.CacheRead, &read}, {p.CacheWrite, &write}, {p.Reasoning, &reasoning},
 	} {
 		if part.text == "" {
 			continue
@@ -208,6 +209,7 @@ func (p openrouterPricing) parts() (out model.Price, ok bool) {
 		}
 		*part.to = d
 	}
+	out.Completion = decimal.Max(out.Completion, reasoning)
 	out.CacheRead = decimal.NullDecimal{Decimal: read, Valid: p.CacheRead != ""}
 	out.CacheWrite = decimal.NullDecimal{Decimal: write, Valid: p.CacheWrite != ""}
 	return out, true

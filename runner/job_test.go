@@ -1,0 +1,226 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/ledger"
+	"github.com/glovebox-run/glovebox/runner/model"
+)
+
+func TestJobEndsDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	status := w.done()
+	if status.Passing() != 2 || status.Sessions != 3 || status.Outcome != Done {
+		t.Errorf("status = %+v", status)
+	}
+	if log := w.git("log", "--format=%s"); log != "Record verified features and notes\nbye: Say bye\nhello: Say hello\nPlan 2 features" {
+		t.Errorf("git log:\n%s", log)
+	}
+	if dirty := w.git("status", "--porcelain"); dirty != "" {
+		t.Errorf("left uncommitted:\n%s", dirty)
+	}
+	if list := w.content("feature_list.json"); strings.Count(list, `"passes": true`) != 2 {
+		t.Errorf("feature_list.json does not show what passes:\n%s", list)
+	}
+	if notes := w.content("progress.md"); !strings.Contains(notes, "hello says hello") {
+		t.Errorf("progress.md lacks the note:\n%s", notes)
+	}
+	if seen, err := ReadStatus(w.o.Dir); err != nil || seen.Outcome != Done || seen.Passing() != 2 || seen.Running || seen.Lent {
+		t.Errorf("ReadStatus = %+v, %v", seen, err)
+	}
+}
+
+// Wherever a process ends, the same command goes on and nothing is done twice.
+func TestResumeAtEveryEvent(t *testing.T) {
+	t.Parallel()
+	whole := newWorld(t, greeter)
+	whole.done()
+	step := 3
+	if testing.Short() {
+		step = 13
+	}
+	for stop := 1; stop <= len(whole.events); stop += step {
+		w := newWorld(t, greeter)
+		ctx, cancel := context.WithCancel(context.Background())
+		seen := 0
+		w.on = func(ledger.Event) {
+			if seen++; seen == stop {
+				cancel()
+			}
+		}
+		_, err := Run(ctx, w.o)
+		cancel()
+		var e *Error
+		if err != nil && (!errors.As(err, &e) || e.Outcome != Interrupted) {
+			t.Fatalf("stopped at event %d: %v", stop, err)
+		}
+		status := w.done()
+		if status.Passing() != 2 {
+			t.Errorf("stopped at event %d: %d of 2 pass", stop, status.Passing())
+		}
+		if log := w.git("log", "--format=%s"); strings.Count(log, "Plan 2 features") != 1 || strings.Count(log, "hello:") != 1 || strings.Count(log, "bye:") != 1 {
+			t.Errorf("stopped at event %d: history is\n%s", stop, log)
+		}
+	}
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	other := w.o
+	other.Observe = nil
+	tried := false
+	w.on = func(e ledger.Event) {
+		if e.Kind != ledger.SessionStart || tried {
+			return
+		}
+		tried = true
+		_, err := Run(context.Background(), other)
+		var busy *Error
+		if !errors.As(err, &busy) || busy.Outcome != FailedRun || !strings.Contains(busy.Reason, "another process (pid ") {
+			t.Errorf("a second process on the job: %v", err)
+		}
+		if s, err := ReadStatus(w.o.Dir); err != nil || !s.Running {
+			t.Errorf("status while it runs: %+v, %v", s, err)
+		}
+	}
+	w.done()
+	if !tried {
+		t.Error("no session began")
+	}
+}
+
+func TestOtherSpecIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	w.done()
+	w.o.Spec.Text = "Something else.\n"
+	if e := w.ends(Usage); !strings.Contains(e.Reason, "another specification (spec.txt)") {
+		t.Error(e)
+	}
+}
+
+func TestStateOfAStrangerIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	if err := os.Symlink(t.TempDir(), w.path(".glovebox")); err != nil {
+		t.Fatal(err)
+	}
+	w.ends(Usage)
+	if w.engine.Starts() != 0 {
+		t.Error("a box was started")
+	}
+}
+
+// A .glovebox that came with a repository may say that everything passes.
+func TestTrackedStateIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	w.git("init", "-q")
+	if err := os.Mkdir(w.path(".glovebox"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(w.path(".glovebox/features.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.git("add", "-f", ".glovebox/features.json")
+	if err := os.Remove(w.path(".glovebox/features.json")); err != nil {
+		t.Fatal(err)
+	}
+	if e := w.ends(Usage); !strings.Contains(e.Reason, "git tracks .glovebox") {
+		t.Error(e)
+	}
+}
+
+func TestMaxIterations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	w.o.MaxSessions = 1
+	if e := w.ends(Incomplete); !strings.Contains(e.Reason, "--max-iterations") {
+		t.Error(e)
+	}
+	if n := w.count(ledger.SessionStart); n != 1 {
+		t.Errorf("%d sessions began", n)
+	}
+	w.ends(Incomplete)
+	w.done() // the last feature needs one more session
+}
+
+// I8: nothing of a reply from another model is executed; what it cost is booked.
+func TestI8WrongModelExecutesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		reply := greeter(r)
+		reply.Model = "actor-2"
+		return reply
+	})
+	w.o.ModelInfo.Price.Prompt = price("0.0001")
+	e := w.ends(ModelRefused)
+	if !strings.Contains(e.Error(), "actor-2") {
+		t.Errorf("the message does not name who answered: %v", e)
+	}
+	if n := w.count(ledger.CallStart); n != 0 {
+		t.Errorf("%d calls were executed", n)
+	}
+	if _, err := os.Stat(w.path("README.md")); err == nil {
+		t.Error("a file of the refused reply was written")
+	}
+	if s, _ := ReadStatus(w.o.Dir); s.Spent.String() != "0.01" {
+		t.Errorf("spent = %s, want the 0.01 that the refused reply cost", s.Spent)
+	}
+}
+
+// I9, one process: spent and the worst case of the next request stay below the cap.
+func TestI9BudgetEndsTheJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isPlan(r) {
+			return greeter(r)
+		}
+		return says(bash("echo working"))
+	})
+	w.o.ModelInfo.Price.Completion = price("0.0001")
+	w.o.MaxTokens = 1000
+	w.o.Budget = price("0.25")
+	w.on = func(e ledger.Event) {
+		if e.Kind != ledger.Request {
+			return
+		}
+		if s, err := ReadStatus(w.o.Dir); err == nil && s.Spent.GreaterThan(w.o.Budget) {
+			t.Errorf("spent and reserved %s over a cap of %s", s.Spent, w.o.Budget)
+		}
+	}
+	w.ends(OverBudget)
+	w.events = nil
+	w.ends(OverBudget) // the cap holds over restarts
+	if n := w.count(ledger.Reply); n > 1 {
+		t.Errorf("%d replies were bought after the cap", n)
+	}
+}
+
+func TestRejectedListEndsTheJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	asked := 0
+	w.o.Approve = func(_ context.Context, list []feature.Feature, note string) error {
+		asked++
+		if len(list) != 2 || note != "nothing is left out" {
+			t.Errorf("asked about %v, %q", list, note)
+		}
+		if asked == 1 {
+			return &Error{Outcome: Rejected, Reason: "the list was rejected"}
+		}
+		return nil
+	}
+	w.ends(Rejected)
+	w.done() // asked again, not planned again
+	if n := w.count(ledger.SessionStart); n != 3 || asked != 2 {
+		t.Errorf("%d sessions, asked %d times", n, asked)
+	}
+}

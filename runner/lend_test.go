@@ -1,0 +1,127 @@
+package runner
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/glovebox-run/glovebox/sandbox"
+)
+
+func ownerAt(t *testing.T, path string) sandbox.User {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	return sandbox.User{UID: int(stat.Uid), GID: int(stat.Gid)}
+}
+
+// project is a directory of root's with a file of somebody else's, a link to a
+// file outside, and a second name of a file outside.
+func lendable(t *testing.T) (dir, outside string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root lends a directory")
+	}
+	base := t.TempDir()
+	dir, outside = filepath.Join(base, "project"), filepath.Join(base, "outside")
+	for _, d := range []string{"", "sub", stateDir} {
+		must(t, os.Mkdir(filepath.Join(dir, d), 0o755))
+	}
+	must(t, os.WriteFile(outside, []byte("mine"), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "sub/file"), nil, 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "theirs"), nil, 0o644))
+	must(t, os.Lchown(filepath.Join(dir, "theirs"), 1234, 1235))
+	must(t, os.Symlink(outside, filepath.Join(dir, "link")))
+	must(t, os.Link(outside, filepath.Join(dir, "name")))
+	return dir, outside
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openBoth(t *testing.T, dir string) (project, state *os.Root) {
+	t.Helper()
+	project, err := os.OpenRoot(dir)
+	must(t, err)
+	state, err = project.OpenRoot(stateDir)
+	must(t, err)
+	t.Cleanup(func() { project.Close(); state.Close() })
+	return project, state
+}
+
+func TestLendAndGiveBack(t *testing.T) {
+	dir, outside := lendable(t)
+	project, state := openBoth(t, dir)
+	must(t, lend(project, state))
+	for _, name := range []string{"", "sub", "sub/file", "theirs", "link"} {
+		if got := ownerAt(t, filepath.Join(dir, name)); got != borrower {
+			t.Errorf("lent: %q belongs to %v", name, got)
+		}
+	}
+	for _, path := range []string{outside, filepath.Join(dir, stateDir)} {
+		if got := ownerAt(t, path); got.UID != 0 {
+			t.Errorf("lent: %s belongs to %v", path, got)
+		}
+	}
+
+	// What a box leaves behind: a new file, and a program with the set-user-id bit.
+	made := filepath.Join(dir, "sub/made")
+	must(t, os.WriteFile(made, nil, 0o755))
+	must(t, os.Lchown(made, borrower.UID, borrower.GID))
+	must(t, syscall.Chmod(made, 0o4755))
+
+	must(t, giveBack(project, state))
+	for name, want := range map[string]sandbox.User{"": {}, "sub": {}, "sub/file": {}, "sub/made": {}, "link": {},
+		"theirs": {UID: 1234, GID: 1235}} {
+		if got := ownerAt(t, filepath.Join(dir, name)); got != want {
+			t.Errorf("given back: %q belongs to %v, want %v", name, got, want)
+		}
+	}
+	if info, _ := os.Stat(made); info.Mode()&os.ModeSetuid != 0 {
+		t.Error("a program of the box's is root's now, with the set-user-id bit")
+	}
+}
+
+// A process that is killed in the middle leaves some entries lent; the next one
+// finds the loan and ends with the owners of before.
+func TestLendAfterCrash(t *testing.T) {
+	dir, _ := lendable(t)
+	project, state := openBoth(t, dir)
+	must(t, lend(project, state))
+	must(t, os.Lchown(filepath.Join(dir, "sub/file"), 0, 0)) // as if it had not come that far
+	must(t, lend(project, state))
+	if got := ownerAt(t, filepath.Join(dir, "sub/file")); got != borrower {
+		t.Errorf("lent again: belongs to %v", got)
+	}
+	must(t, giveBack(project, state))
+	must(t, giveBack(project, state))
+	if got, want := ownerAt(t, filepath.Join(dir, "theirs")), (sandbox.User{UID: 1234, GID: 1235}); got != want {
+		t.Errorf("given back: belongs to %v, want %v", got, want)
+	}
+	if got := ownerAt(t, dir); got.UID != 0 {
+		t.Errorf("given back: the directory belongs to %v", got)
+	}
+}
+
+func TestBoxUserIsNeverRoot(t *testing.T) {
+	dir, _ := lendable(t)
+	info, err := os.Lstat(dir)
+	must(t, err)
+	if user, lend, err := boxUser(info); err != nil || !lend || user != borrower {
+		t.Errorf("for root's directory: %v, lend %v, %v", user, lend, err)
+	}
+	must(t, os.Lchown(dir, 1000, 1001))
+	info, err = os.Lstat(dir)
+	must(t, err)
+	if user, lend, err := boxUser(info); err != nil || lend || user != (sandbox.User{UID: 1000, GID: 1001}) {
+		t.Errorf("for a user's directory: %v, lend %v, %v", user, lend, err)
+	}
+}

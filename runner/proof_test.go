@@ -1,0 +1,283 @@
+package runner
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/glovebox-run/glovebox/runner/ledger"
+	"github.com/glovebox-run/glovebox/runner/model"
+)
+
+// cheat plans honestly and then tries calls to make "hello" pass.
+func cheat(calls ...model.Call) actor {
+	return func(r model.Request) model.Reply {
+		if isPlan(r) {
+			return greeter(r)
+		}
+		if turnOf(r) == 0 {
+			return says(append(calls, finish("done"))...)
+		}
+		return says(blocked("I give up"))
+	}
+}
+
+// I10: passes is true only for what the host saw, on the tree that the commit has.
+func TestI10CheatingDoesNotPass(t *testing.T) {
+	t.Parallel()
+	good := write("hello.sh", "echo hello\n")
+	for name, calls := range map[string][]model.Call{
+		"says done":             {},
+		"writes passes":         {bash(`sed -i 's/"passes": false/"passes": true/' feature_list.json`)},
+		"weakens the test":      {bash("echo true > tests/hello.sh")},
+		"replaces the list":     {bash(`echo '[]' > feature_list.json`)},
+		"links the test away":   {bash("rm -r tests && mkdir /tmp/gb-cheat-$$ && echo true > /tmp/gb-cheat-$$/hello.sh && ln -s /tmp/gb-cheat-$$ tests")},
+		"plants a git filter":   {good, bash("git init -q; git config filter.x.clean 'echo other'; echo 'hello.sh filter=x' > .gitattributes")},
+		"ignores the file mode": {good, bash("git init -q; git config core.fileMode false; git add -A; chmod +x hello.sh")},
+		"a submodule":           {good, bash("git init -q sub && cd sub && git commit -q --allow-empty -m x")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, cheat(calls...))
+			w.ends(Incomplete)
+			if n := w.count(ledger.Passed); n != 0 {
+				t.Errorf("%d features pass\n%s", n, w.history())
+			}
+			if s, _ := ReadStatus(w.o.Dir); s.Passing() != 0 {
+				t.Error("the state says that a feature passes")
+			}
+			if list := w.content("feature_list.json"); strings.Contains(list, `"passes": true`) {
+				t.Errorf("the workspace says that a feature passes:\n%s", list)
+			}
+		})
+	}
+}
+
+// The program may only pass with what git has: a verify that writes into the
+// tree proves something else than what is committed.
+func TestI10VerifyMustNotChangeTheTree(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isPlan(r) {
+			list := `[{"id":"hello","category":"functional","description":"d","steps":["s"],"verify":"sh check.sh"},
+{"id":"bye","category":"functional","description":"d","steps":["s"],"verify":"sh bye.sh"}]`
+			return says(write("feature_list.json", list), write("check.sh", "exit 1\n"), write("bye.sh", "exit 1\n"), finish("x"))
+		}
+		if turnOf(r) == 0 && isFor(r, "hello") {
+			return says(write("check.sh", "date +%N >> check.sh\nexit 0\n"), finish("done"))
+		}
+		if isFor(r, "hello") && turnOf(r) == 1 && !strings.Contains(lastSaid(r), "changed files that are in git") {
+			t.Errorf("the model is not told why: %s", lastSaid(r))
+		}
+		return says(blocked("no"))
+	})
+	w.ends(Incomplete)
+	if n := w.count(ledger.Passed); n != 0 {
+		t.Errorf("%d features pass", n)
+	}
+}
+
+// Every passed feature's hash is the tree of the commit that it names.
+func TestI10TreeIsTheCommits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	w.done()
+	passed := 0
+	for _, e := range w.events {
+		if e.Kind != ledger.Passed {
+			continue
+		}
+		passed++
+		if tree := w.git("rev-parse", e.Commit.Hash+"^{tree}"); tree != e.Commit.Tree {
+			t.Errorf("%s: commit has tree %s, proven was %s", e.Feature, tree, e.Commit.Tree)
+		}
+	}
+	if passed != 2 {
+		t.Errorf("%d features passed", passed)
+	}
+}
+
+func TestListWithFaultsGoesBack(t *testing.T) {
+	t.Parallel()
+	tries := 0
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isPlan(r) {
+			return greeter(r)
+		}
+		if tries++; tries == 1 {
+			list := `[{"id":"a","category":"functional","description":"d","steps":["s"],"verify":"[ -f README.md ]"},
+{"id":"b","category":"functional","description":"d","steps":["s"],"verify":"no-such-command","frozen":[]},
+]`
+			return says(write("README.md", "x"), write("feature_list.json", strings.Replace(list, ",\n]", "]", 1)), finish("x"))
+		}
+		said := lastSaid(r)
+		for _, want := range []string{"a: verify passes before anything is built", "b: verify can't run (exit 127)", "try 1 of 6"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("the answer lacks %q:\n%s", want, said)
+			}
+		}
+		return greeter(r)
+	})
+	w.done()
+	if tries != 2 {
+		t.Errorf("the list was written %d times", tries)
+	}
+}
+
+func TestRedFinishGoesBackAndIsMended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "hello") {
+			return greeter(r)
+		}
+		if turnOf(r) == 0 {
+			return says(write("hello.sh", "echo helo\n"), finish("done"))
+		}
+		if !strings.Contains(lastSaid(r), "verify exited 1 in a new box (try 1 of 6)") {
+			t.Errorf("a red finish is answered with %q", lastSaid(r))
+		}
+		return greeter(r)
+	})
+	w.done()
+}
+
+func TestRegressionIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "bye") {
+			return greeter(r)
+		}
+		if turnOf(r) == 0 {
+			return says(bash("echo 'echo bye' > bye.sh; rm hello.sh"), finish("done"))
+		}
+		if !strings.Contains(lastSaid(r), "hello passed before and fails now") {
+			t.Errorf("a regression is answered with %q", lastSaid(r))
+		}
+		return says(write("hello.sh", "echo hello\n"), finish("both"))
+	})
+	w.done()
+}
+
+// Building one feature often makes another one green: it passes without a session.
+func TestGreenBeforeItsSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isFor(r, "hello") {
+			return says(write("hello.sh", "echo hello\n"), write("bye.sh", "echo bye\n"), finish("both"))
+		}
+		return greeter(r)
+	})
+	if s := w.done(); s.Sessions != 2 || s.Passing() != 2 {
+		t.Errorf("%d sessions, %d pass", s.Sessions, s.Passing())
+	}
+}
+
+// A model that does the work and never says so is verified all the same.
+func TestProseAtTheEndIsVerified(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isFor(r, "hello") && turnOf(r) > 0 {
+			return model.Reply{Content: "All done!", Finish: model.FinishStop}
+		}
+		if isFor(r, "hello") {
+			return says(write("hello.sh", "echo hello\n"))
+		}
+		return greeter(r)
+	})
+	if s := w.done(); s.Passing() != 2 {
+		t.Error("not all pass")
+	}
+}
+
+func TestBlockedIsHonest(t *testing.T) {
+	t.Parallel()
+	asked := false
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "hello") {
+			return greeter(r)
+		}
+		asked = asked || strings.Contains(lastSaid(r), "Run the verify command once (sh tests/hello.sh)")
+		return says(blocked("there is no way to say hello"))
+	})
+	e := w.ends(Incomplete)
+	if !strings.Contains(e.Reason, "blocked: hello") || !asked {
+		t.Errorf("%v, asked to try once: %v", e, asked)
+	}
+	s, _ := ReadStatus(w.o.Dir)
+	if s.Passing() != 1 || !s.Features[0].Blocked {
+		t.Errorf("features = %+v", s.Features)
+	}
+}
+
+func TestInitializerMayBeBlocked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(model.Request) model.Reply { return says(blocked("needs node; run with --image node")) })
+	if e := w.ends(Incomplete); !strings.Contains(e.Reason, "needs node") {
+		t.Error(e)
+	}
+}
+
+func TestSessionsAreLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isPlan(r) {
+			return greeter(r)
+		}
+		return model.Reply{Content: "I would rather talk.", Finish: model.FinishStop}
+	})
+	w.ends(Incomplete)
+	s, _ := ReadStatus(w.o.Dir)
+	if s.Sessions != 1+2*codingAttempts || !s.Features[0].Blocked || !s.Features[1].Blocked {
+		t.Errorf("%d sessions, %+v", s.Sessions, s.Features)
+	}
+}
+
+// A cut reply is not executed, not even its complete calls; it is asked for
+// again with more tokens, and those stay.
+func TestCutReplyIsNotExecuted(t *testing.T) {
+	t.Parallel()
+	var caps []int
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "hello") {
+			return greeter(r)
+		}
+		caps = append(caps, r.MaxTokens)
+		if len(caps) == 1 {
+			return model.Reply{Calls: []model.Call{write("cut.sh", "x")}, Finish: model.FinishLength}
+		}
+		return greeter(r)
+	})
+	w.o.MaxTokens = 1000
+	w.done()
+	if len(caps) != 2 || caps[0] != 1000 || caps[1] != 4000 {
+		t.Errorf("asked with %v tokens", caps)
+	}
+	if _, err := os.Stat(w.path("cut.sh")); err == nil {
+		t.Error("a cut reply was executed")
+	}
+}
+
+// Calls after finish are not run; finish after a failed change is held back.
+func TestFinishInCompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "hello") {
+			return greeter(r)
+		}
+		if turnOf(r) == 0 {
+			edit := call("edit", "path", "missing.sh", "old_string", "a", "new_string", "b")
+			return says(edit, finish("done"), bash("touch after-finish"))
+		}
+		if turnOf(r) == 1 {
+			found := false
+			for _, m := range r.Messages {
+				found = found || strings.Contains(m.Content, "finish was not run")
+			}
+			if !found {
+				t.Error("finish was not held back")
+			}
+			return says(write("hello.sh", "echo hello\n"), finish("done"), bash("touch after-finish"))
+		}
+		return greeter(r)
+	})
+	w.done()
+}
