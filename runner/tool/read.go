@@ -125,10 +125,14 @@ func binary(data []byte) string {
 	if strings.HasPrefix(kind, "image/") {
 		return picture(data, kind)
 	}
-	if bytes.IndexByte(head, 0) >= 0 || !utf8.Valid(trimRune(head, len(data))) {
+	switch {
+	case utf8.Valid(trimRune(head, len(data))) && bytes.IndexByte(head, 0) < 0:
+		return ""
+	case strings.HasPrefix(kind, "text/"):
+		return "text that is not UTF-8 (see it with bash and iconv)"
+	default:
 		return "binary (" + kind + ")"
 	}
-	return ""
 }
 
 // picture says how large a picture is. Only its header is looked at.
