@@ -34,10 +34,10 @@ func checkProject(dir, home string) (string, projectState, error) {
 	}
 	info, err := os.Lstat(abs)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
 		return abs, projectMissing, checkParent(dir, abs)
 	case err != nil:
-		return "", 0, usage("", "project directory %s: %v", dir, cause(err))
+		return "", 0, usage("name another directory", "project directory %s: %v", dir, cause(err))
 	case info.Mode()&fs.ModeSymlink != 0:
 		return "", 0, usage("name the directory itself, glovebox follows no link there", "project directory %s is a symbolic link", dir)
 	case !info.IsDir():
@@ -60,7 +60,7 @@ func checkParent(dir, abs string) error {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
 		return usage("create it first: mkdir -p "+parent, "project directory %s: its parent directory does not exist", dir)
 	case err != nil:
-		return usage("", "project directory %s: %v", dir, cause(err))
+		return usage("name another directory", "project directory %s: %v", dir, cause(err))
 	case !info.IsDir():
 		return usage("name a path below a directory", "project directory %s: %s is a file", dir, parent)
 	case unix.Access(parent, unix.W_OK|unix.X_OK) != nil:
@@ -88,7 +88,7 @@ func projectContent(abs string) (projectState, error) {
 // createProject creates the last element of a project directory.
 func createProject(abs string) error {
 	if err := os.Mkdir(abs, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return usage("", "create project directory %s: %v", abs, cause(err))
+		return usage("name another directory", "create project directory %s: %v", abs, cause(err))
 	}
 	return nil
 }
