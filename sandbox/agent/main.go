@@ -3,14 +3,79 @@
 package agent
 
 import (
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
 	"os"
+	"time"
+
+	"github.com/glovebox-run/glovebox/sandbox"
+	"github.com/glovebox-run/glovebox/sandbox/wire"
 )
+
+// silence is how long no byte may come from the host, which pings every 15 s,
+// until the agent ends. The end of the stream comes sooner where it comes; it
+// is lost when the engine itself dies.
+const silence = time.Minute
 
 // Main is the agent: it serves the host on in and out until in ends, and
 // returns the exit code of the process. Messages for an operator go to errs.
+//
+// The flags -workspace and -home are for tests, where there is no mount: they
+// put directories in the place of [sandbox.Workspace] and [sandbox.Home].
 func Main(args []string, in, out, errs *os.File) int {
-	return 1
+	flags := flag.NewFlagSet("glovebox-agent", flag.ContinueOnError)
+	flags.SetOutput(errs)
+	workspace := flags.String("workspace", sandbox.Workspace, "the directory that is the workspace")
+	home := flags.String("home", sandbox.Home, "the directory that is the home")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	self, err := harden(in, out)
+	if err != nil {
+		fmt.Fprintln(errs, "glovebox-agent:", err)
+		return 1
+	}
+	if err := serve(self, places{workspace: *workspace, home: *home}); err != nil {
+		fmt.Fprintln(errs, "glovebox-agent:", err)
+		self.family.killAll()
+		return 1
+	}
+	self.family.killAll()
+	return 0
 }
 
-// KillDescendants kills every process that descends from pid, until there are none.
-func KillDescendants(pid int) {}
+// serve answers the host until its stream ends or falls silent. It does not
+// wait for anything that may hang in a write to a host that is gone.
+func serve(self *self, where places) error {
+	stream := newStream(self.in, self.out, silence)
+	served := make(chan error, 1)
+	go func() { served <- serveStream(stream, self, where) }()
+	select {
+	case err := <-served:
+		return err
+	case err := <-stream.ended:
+		return err
+	}
+}
+
+func serveStream(stream io.ReadWriteCloser, self *self, where places) error {
+	if _, err := wire.Answer(stream, self.build); err != nil {
+		return err
+	}
+	session, err := wire.Server(stream)
+	if err != nil {
+		return err
+	}
+	handler := http.NewServeMux()
+	commands := &commands{family: self.family, where: where}
+	files := &files{where: where}
+	handler.HandleFunc("POST "+wire.PathRun, commands.run)
+	handler.HandleFunc("GET "+wire.PathFile, files.read)
+	handler.HandleFunc("PUT "+wire.PathFile, files.write)
+	handler.HandleFunc("GET "+wire.PathList, files.list)
+	server := http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
+	return server.Serve(session)
+}

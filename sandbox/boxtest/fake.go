@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -169,19 +168,9 @@ func (f *Fake) launch(n int, s sandbox.Spec) (*fakeConn, error) {
 	c.cmd.Stderr = &c.stderr
 	// A group of its own: what a terminal sends to the tests is not for boxes.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if c.in, err = c.cmd.StdinPipe(); err != nil {
+	if err := c.start(); err != nil {
 		return nil, err
 	}
-	if c.out, err = c.cmd.StdoutPipe(); err != nil {
-		return nil, err
-	}
-	if err := c.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		c.state, _ = c.cmd.Process.Wait()
-		close(c.gone)
-	}()
 	return c, nil
 }
 
@@ -189,12 +178,37 @@ func (f *Fake) launch(n int, s sandbox.Spec) (*fakeConn, error) {
 type fakeConn struct {
 	id     string
 	cmd    *exec.Cmd
-	in     io.WriteCloser
-	out    io.ReadCloser
+	in     *os.File
+	out    *os.File
 	stderr tail
 	closed sync.Once
 	gone   chan struct{} // closed when the agent has ended
-	state  *os.ProcessState
+}
+
+// start starts the agent. Its pipes are made here, not by exec: waiting for
+// the process must not close them under a reader.
+func (c *fakeConn) start() (err error) {
+	var ends [2]*os.File
+	if ends[0], c.in, err = os.Pipe(); err != nil {
+		return err
+	}
+	defer ends[0].Close()
+	if c.out, ends[1], err = os.Pipe(); err != nil {
+		c.in.Close()
+		return err
+	}
+	defer ends[1].Close()
+	c.cmd.Stdin, c.cmd.Stdout = ends[0], ends[1]
+	if err := c.cmd.Start(); err != nil {
+		c.in.Close()
+		c.out.Close()
+		return err
+	}
+	go func() {
+		c.cmd.Wait()
+		close(c.gone)
+	}()
+	return nil
 }
 
 func (c *fakeConn) Read(p []byte) (int, error)  { return c.out.Read(p) }
@@ -231,7 +245,7 @@ func (c *fakeConn) kill() {
 func (c *fakeConn) Diagnosis() string {
 	select {
 	case <-c.gone:
-		return strings.TrimSpace(c.state.String() + " " + c.stderr.String())
+		return strings.TrimSpace(c.cmd.ProcessState.String() + " " + c.stderr.String())
 	default:
 		return ""
 	}

@@ -1,0 +1,242 @@
+//go:build linux
+
+package agent
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/glovebox-run/glovebox/sandbox/wire"
+)
+
+// Times of a command's end.
+const (
+	// quiet is how long a drain waits for more output of what was left behind,
+	// drain how long at most.
+	quiet = 25 * time.Millisecond
+	drain = 100 * time.Millisecond
+	// dying is how long killed processes may take until they are given up.
+	dying = 2 * time.Second
+)
+
+// errKilled says that a command ended because another one's time was over.
+var errKilled = errors.New("everything in the box was killed")
+
+// commands answers wire.PathRun.
+type commands struct {
+	family *family
+	where  places
+	// killed is set when a timeout has killed everything in the box. What the
+	// other commands would say of themselves is not the truth any more.
+	killed atomic.Bool
+}
+
+func (s *commands) run(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	if err := control.EnableFullDuplex(); err != nil { // or the answer would wait for the end of stdin
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	body := bufio.NewReaderSize(r.Body, 64<<10)
+	var asked wire.Run
+	if err := readCommand(body, &asked); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	frames := wire.NewWriter(flusher{w, control})
+	out := newOutput(frames, asked.Head, asked.Tail)
+	if len(asked.Save) > 0 {
+		out.save = create(s.where.path(string(asked.Save)))
+	}
+	res, err := s.execute(asked, body, out)
+	if errors.Is(err, errKilled) {
+		// The result of the command whose time was over must come first; with
+		// it the host ends the box.
+		<-r.Context().Done()
+	}
+	if err != nil {
+		// Not a word about it is better than a wrong one: the host loses the box.
+		panic(http.ErrAbortHandler)
+	}
+	out.end(&res)
+	frames.Result(res)
+}
+
+// readCommand reads the line of JSON; what follows it is left in body.
+func readCommand(body *bufio.Reader, c *wire.Run) error {
+	var line []byte
+	for {
+		part, err := body.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > wire.MaxCommand+1 {
+			return errors.New("the command is too long")
+		}
+		if err == nil {
+			break
+		}
+		if err != bufio.ErrBufferFull {
+			return err
+		}
+	}
+	if err := json.Unmarshal(line, c); err != nil {
+		return err
+	}
+	if len(c.Args) == 0 || c.TimeoutMS <= 0 || c.Head < 0 || c.Tail < 0 || c.Head > wire.MaxKeep || c.Tail > wire.MaxKeep {
+		return errors.New("a command that can't be")
+	}
+	return nil
+}
+
+// execute runs the command to its end and gathers its output. An error means
+// that what happened to it can't be told.
+func (s *commands) execute(asked wire.Run, stdin io.Reader, out *output) (wire.Result, error) {
+	began := time.Now()
+	child, err := s.launch(asked)
+	var failed *execError
+	if errors.As(err, &failed) {
+		fmt.Fprintf(out, "glovebox: %s: %s\n", wire.Printable(string(asked.Args[0]), wire.MaxName), failed.message)
+		return wire.Result{Exit: failed.exit, Nanos: int64(time.Since(began))}, nil
+	}
+	if err != nil {
+		return wire.Result{}, err
+	}
+	if child.stdin != nil {
+		go func() {
+			io.Copy(child.stdin, stdin)
+			child.stdin.Close()
+		}()
+		defer child.stdin.Close()
+	}
+	reading := make(chan struct{})
+	go func() {
+		defer close(reading)
+		io.Copy(out, child.output) // to its end, or to the deadline that drain sets
+	}()
+
+	status, timedOut, err := s.wait(child, time.Duration(asked.TimeoutMS)*time.Millisecond)
+	if err != nil {
+		return wire.Result{}, err
+	}
+	drainOutput(child.output, reading, out)
+	if s.killed.Load() && !timedOut {
+		return wire.Result{}, errKilled
+	}
+	res := wire.Result{TimedOut: timedOut, Nanos: int64(time.Since(began)), Exit: status.ExitStatus()}
+	switch {
+	case status.Signaled():
+		res.Exit, res.Signal = -1, signalName(status.Signal())
+	case timedOut && status == nowhere:
+		res.Exit, res.Signal = -1, "SIGKILL"
+	}
+	if !timedOut {
+		res.Left = s.family.left()
+	}
+	return res, nil
+}
+
+// nowhere is the status of a child that was killed and does not die.
+const nowhere = syscall.WaitStatus(0x7f) // "stopped", which no reaped child is
+
+// wait waits for the command's own process, and kills all of the box when its time is over.
+func (s *commands) wait(c *child, timeout time.Duration) (status syscall.WaitStatus, timedOut bool, err error) {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case status = <-c.status:
+		return status, false, nil
+	case <-timer.C:
+	}
+	if s.killed.Swap(true) {
+		return 0, false, errKilled
+	}
+	s.family.killAll()
+	select {
+	case status = <-c.status:
+	case <-time.After(dying):
+		status = nowhere
+	}
+	return status, true, nil
+}
+
+// drainOutput reads what a command that has ended left in its pipe, and a
+// little of what still comes from processes that it left. It never waits for
+// them to close the pipe; their output goes nowhere from now on.
+func drainOutput(pipe *os.File, reading <-chan struct{}, out *output) {
+	pipe.SetReadDeadline(time.Now())
+	<-reading
+	// What the command itself wrote and was not read yet is in the pipe: read
+	// that however long it takes, then go by the clock.
+	there, before := waiting(pipe), out.total()
+	end := time.Now().Add(drain)
+	buf := make([]byte, 64<<10)
+	for {
+		wait := time.Now().Add(quiet)
+		if out.total()-before < there {
+			wait = time.Time{}
+		} else if wait.After(end) {
+			wait = end
+		}
+		pipe.SetReadDeadline(wait)
+		n, err := pipe.Read(buf)
+		out.Write(buf[:n])
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			pipe.Close()
+			return
+		}
+		pipe.SetReadDeadline(time.Time{})
+		go func() {
+			defer pipe.Close()
+			io.Copy(io.Discard, pipe)
+		}()
+		return
+	}
+}
+
+// waiting is how many bytes lie in a pipe.
+func waiting(pipe *os.File) (n int64) {
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	raw.Control(func(fd uintptr) {
+		if count, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ); err == nil {
+			n = int64(count)
+		}
+	})
+	return n
+}
+
+// signalName is SIGKILL and so on; real-time signals are SIG34 to SIG64.
+func signalName(s syscall.Signal) string {
+	if name := unix.SignalName(s); name != "" {
+		return name
+	}
+	return fmt.Sprintf("SIG%d", int(s))
+}
+
+// flusher sends every frame at once.
+type flusher struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func (f flusher) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err == nil {
+		err = f.control.Flush()
+	}
+	return n, err
+}
