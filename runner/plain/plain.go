@@ -50,13 +50,15 @@ func clip(s string, max int) string {
 }
 
 // Text is s with its lines kept: escape sequences are removed, "\r\n" becomes
-// "\n", other control characters but tab become "�", invalid UTF-8 too.
+// "\n"; other control characters but tab and invalid UTF-8 become "�", one for
+// a run of them, so that binary data does not swell.
 func Text(s string) string {
 	s = strings.ReplaceAll(s, "\r\n", "\n")
 	if clean(s) {
 		return s
 	}
 	var b strings.Builder
+	last := rune(0)
 	for len(s) > 0 {
 		if skip := escape(s); skip > 0 {
 			s = s[skip:]
@@ -67,7 +69,10 @@ func Text(s string) string {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			r = utf8.RuneError
 		}
-		b.WriteRune(r)
+		if r != utf8.RuneError || last != utf8.RuneError {
+			b.WriteRune(r)
+		}
+		last = r
 	}
 	return b.String()
 }

@@ -47,6 +47,7 @@ func TestText(t *testing.T) {
 		{"colour", "\x1b[32mok\x1b[0m\n", "ok\n"},
 		{"progress bar", "10%\r20%\n", "10%�20%\n"},
 		{"zero and invalid", "a\x00b\xc3\n", "a�b�\n"},
+		{"binary", "a\x00\xff\x01\xfeb", "a�b"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := plain.Text(c.in); got != c.want {

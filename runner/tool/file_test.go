@@ -193,8 +193,10 @@ func TestEditMissesAdviseWrite(t *testing.T) {
 	if miss("small") || !miss("/workspace/small") {
 		t.Error("the advice belongs to the second miss")
 	}
-	if miss("large") || miss("large") {
-		t.Error("a large file must not be rewritten")
+	for range 3 {
+		if miss("large") {
+			t.Error("a large file must not be rewritten")
+		}
 	}
 	run(t, b, tool.Use{Name: tool.Write, Path: "small", Content: "x\n"}, env)
 	if miss("small") {

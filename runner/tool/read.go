@@ -31,7 +31,7 @@ func runRead(ctx context.Context, b Box, u Use, env *Env) (Result, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return missing(ctx, b, u, env)
 	case errors.Is(err, sandbox.ErrIsDir):
-		return readFolder(ctx, b, u)
+		return readFolder(ctx, b, u, env)
 	case err != nil && !refused(err):
 		return Result{}, fmt.Errorf("read %s: %w", show(u.Path), err)
 	case err != nil && !large:
@@ -97,7 +97,7 @@ func fit(all []string, limit, max int) (part []string, more bool) {
 }
 
 // readFolder lists a folder, two levels deep.
-func readFolder(ctx context.Context, b Box, u Use) (Result, error) {
+func readFolder(ctx context.Context, b Box, u Use, env *Env) (Result, error) {
 	dir := locate(u.Path)
 	entries, more, err := b.List(ctx, dir, listDepth, listMax)
 	if err != nil && !refused(err) {
@@ -106,12 +106,12 @@ func readFolder(ctx context.Context, b Box, u Use) (Result, error) {
 	if err != nil {
 		return Result{Text: pathFault(show(u.Path), "read", err)}, nil
 	}
-	names := entryNames(entries)
+	names, cut := fit(entryNames(entries), listMax, env.numbers().ReadBytes)
 	text := fmt.Sprintf("%s · folder · %d entries, 2 levels", folderName(dir), len(names))
 	if len(names) > 0 {
 		text += "\n" + strings.Join(names, "\n")
 	}
-	if more {
+	if more || cut {
 		text += "\n[there is more: read a folder in it, or use bash with find]"
 	}
 	return Result{OK: true, Text: text}, nil

@@ -56,14 +56,14 @@ func locate(p string) string {
 	return p
 }
 
-// show is a path as the model is shown it: relative to the workspace where
-// possible, $HOME by its name.
+// show is a path as the model and people are shown it: relative to the
+// workspace where possible, $HOME by its name, bounded and harmless.
 func show(p string) string {
 	p = locate(p)
 	if rest, ok := strings.CutPrefix(p, sandbox.Home+"/"); ok {
-		return "$HOME/" + rest
+		p = "$HOME/" + rest
 	}
-	return p
+	return plain.Line(p, 200)
 }
 
 // inTmp says that a path is lost with the box.
