@@ -108,7 +108,7 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 	a := assembly{earlier: callsIn(r.Messages)}
 	for {
 		raw, err := stream.RecvRaw()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // and not an error that wraps it: that is a cut
 			break
 		}
 		if err == nil {

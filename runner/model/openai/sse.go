@@ -21,6 +21,9 @@ type event struct {
 
 var done = []byte("[DONE]")
 
+// eagerLines are how many data lines of an event are tried for being all of it.
+const eagerLines = 16
+
 // events reads server-sent events as servers really send them: comments and
 // unknown fields skipped, data lines joined until they are complete, with or
 // without blank lines in between, LF or CRLF.
@@ -29,7 +32,7 @@ type events struct{ r *bufio.Reader }
 // next returns the next event, or io.EOF after the last complete one.
 func (s *events) next() (event, error) {
 	var e event
-	for {
+	for lines := 0; ; {
 		line, err := s.line()
 		if err != nil {
 			if err == io.EOF && len(e.data) > 0 {
@@ -43,7 +46,7 @@ func (s *events) next() (event, error) {
 		case line == "" && len(e.data) > 0:
 			return e, nil // the data is no JSON: whoever decodes it says so
 		case line == "":
-			e = event{}
+			e, lines = event{}, 0
 		case field == "event":
 			e.name = value
 		case field == "data":
@@ -54,7 +57,9 @@ func (s *events) next() (event, error) {
 			if len(e.data) > maxEvent {
 				return event{}, fmt.Errorf("an event is longer than %d MiB", maxEvent>>20)
 			}
-			if bytes.Equal(bytes.TrimSpace(e.data), done) || json.Valid(e.data) {
+			// Some servers send no blank lines, so complete JSON is an event.
+			// Looking after each of a million lines would take hours.
+			if lines++; lines <= eagerLines && (bytes.Equal(bytes.TrimSpace(e.data), done) || json.Valid(e.data)) {
 				return e, nil
 			}
 		}
