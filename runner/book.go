@@ -24,6 +24,7 @@ func (b *book) Reserve(amount decimal.Decimal) error {
 }
 
 func (b *book) Settle(spent decimal.Decimal, r model.Reply) error {
+	b.job.replied = true
 	return b.job.record(ledger.Event{Kind: ledger.Reply, Session: b.job.session, Turn: b.job.turn,
 		Money: &ledger.Money{Spent: spent},
 		Answer: &ledger.ReplyInfo{

@@ -71,9 +71,10 @@ func (j *job) writeNotes() error {
 }
 
 // providerEnding ends the job after a session that the provider ended, unless
-// the fault may be gone in the next one.
+// the fault may be gone in the next one. A provider that has answered nothing
+// yet is not tried again: its address or its key is wrong.
 func (j *job) providerEnding(end ending) error {
-	if end.err == nil || passing(end.err) && j.past.faults < providerErrors {
+	if end.err == nil || passing(end.err) && j.replied && j.past.faults < providerErrors {
 		return nil
 	}
 	return modelError(end.err)

@@ -38,7 +38,8 @@ type job struct {
 
 	session      int // number of the one under way
 	turn         int
-	sessionsLeft int // of this process
+	sessionsLeft int  // of this process
+	replied      bool // the model has answered this process at least once
 }
 
 // Run works on the job of o.Spec in o.Dir until it ends: done is a nil error,

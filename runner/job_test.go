@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/sandbox"
 )
 
 func TestJobEndsDone(t *testing.T) {
@@ -222,5 +225,65 @@ func TestRejectedListEndsTheJob(t *testing.T) {
 	w.done() // asked again, not planned again
 	if n := w.count(ledger.SessionStart); n != 3 || asked != 2 {
 		t.Errorf("%d sessions, asked %d times", n, asked)
+	}
+}
+
+// An image without git works: nothing is committed, which is said once.
+func TestImageWithoutGit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	w.o.Image = Image{Ref: "bare", ID: t.Name(), Path: t.TempDir()}
+	for _, name := range []string{"sh", "cat", "head", "grep", "sed"} {
+		program, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		must(t, os.Symlink(program, filepath.Join(w.o.Image.Path, name)))
+	}
+	if s := w.done(); s.Passing() != 2 || s.Commits != 0 {
+		t.Errorf("%d pass, %d commits", s.Passing(), s.Commits)
+	}
+	said := 0
+	for _, e := range w.events {
+		if e.Kind == ledger.Note && strings.Contains(e.Text, "no git") {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("said %d times that there is no git", said)
+	}
+	if _, err := os.Stat(w.path(".git")); err == nil {
+		t.Error("there is a .git")
+	}
+}
+
+// A box that is lost fails its call; the session goes on in a new one.
+func TestLostBoxFailsTheCall(t *testing.T) {
+	t.Parallel()
+	var w *world
+	w = newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "hello") || turnOf(r) > 0 {
+			if isFor(r, "hello") && turnOf(r) == 1 && !strings.Contains(lastSaid(r), "The box was lost during this call") {
+				t.Errorf("the model was told %q", lastSaid(r))
+			}
+			return greeter(r)
+		}
+		return says(bash("kill -9 $PPID; sleep 60"))
+	})
+	w.done()
+}
+
+// The engine's refusal of a wall ends the job before anything is asked.
+func TestI11NoWallNoRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(model.Request) model.Reply {
+		t.Error("the model was asked")
+		return model.Reply{}
+	})
+	for n := 1; n < 4; n++ {
+		w.engine.FailStart(n, &sandbox.WallError{Wall: "memory limit", Why: "the kernel has none"})
+	}
+	if e := w.ends(NoSandbox); !strings.Contains(e.Error(), "memory limit") {
+		t.Error(e)
 	}
 }
