@@ -62,7 +62,9 @@ func usersImage(t testing.TB, e *Engine, base, mark string) string {
 	if _, err := follow(r.Body, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { e.api.ImageRemove(context.Background(), tag, image.RemoveOptions{Force: true, PruneChildren: true}) })
+	t.Cleanup(func() {
+		e.api.ImageRemove(context.Background(), tag, image.RemoveOptions{Force: true, PruneChildren: true})
+	})
 	i, err := e.Find(t.Context(), tag)
 	if err != nil {
 		t.Fatal(err)
