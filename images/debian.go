@@ -12,6 +12,10 @@ import (
 // image is built on the same one.
 const bootstrapTag = "glovebox/debian:bookworm"
 
+// layerPatience is how many times longer than Options.Silence nothing may come
+// after a registry has answered: ten minutes are a layer of 600 MB at 1 MB/s.
+const layerPatience = 10
+
 // errSilent ends a pull from a registry that accepts a connection and then says nothing.
 var errSilent = errors.New("the registry fell silent")
 
@@ -36,7 +40,7 @@ func (m *maker) base(ctx context.Context) (Image, error) {
 		return Image{}, noBaseError(m.debian, err)
 	}
 	// Whatever went wrong with the registry, packages may still be had.
-	m.say.line("%v; making Debian from its packages instead (usually less than 2 minutes)", err)
+	m.say.line("%s; making Debian from its packages instead (usually less than 2 minutes)", oneLine(err))
 	return m.importBase(ctx, bootstrap)
 }
 
@@ -58,14 +62,15 @@ func (m *maker) pullBase(ctx context.Context) (Image, error) {
 }
 
 // pull pulls ref. A registry that says nothing for Silence does not answer:
-// engines themselves wait for minutes.
+// engines themselves wait for minutes. Once it has spoken it gets more time,
+// for engines are silent while they load a large layer.
 func (m *maker) pull(ctx context.Context, ref string) (digest string, err error) {
 	m.say.line("%s is not in the engine, asking its registry", ref)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	timer := time.AfterFunc(m.Silence, func() { cancel(errSilent) })
 	defer timer.Stop()
-	alive := writerFunc(func() { timer.Reset(m.Silence) })
+	alive := writerFunc(func() { timer.Reset(layerPatience * m.Silence) })
 	digest, err = m.store.Pull(ctx, ref, io.MultiWriter(alive, m.say.stream()))
 	if err != nil && context.Cause(ctx) == errSilent {
 		return "", fmt.Errorf("%w: nothing came for %s", ErrNoRegistry, m.Silence)

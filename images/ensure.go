@@ -24,8 +24,8 @@ type Options struct {
 	// Environ is the environment, as K=V. The builds and the bootstrap get the
 	// proxy variables of it and no others.
 	Environ []string
-	// Silence is how long a registry may send nothing before it counts as not
-	// answering; 0 is a minute.
+	// Silence is how long a registry may take to its first word before it
+	// counts as not answering; 0 is half a minute.
 	Silence time.Duration
 }
 
@@ -56,7 +56,7 @@ func newMaker(store Store, o Options) *maker {
 		m.debian = DebianRef
 	}
 	if m.Silence == 0 {
-		m.Silence = time.Minute
+		m.Silence = 30 * time.Second
 	}
 	return m
 }

@@ -25,6 +25,15 @@ func (e *Error) Error() string { return e.Reason }
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// oneLine is the first line of an error, bounded: engines append output.
+func oneLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	if len(line) > 400 {
+		line = strings.ToValidUTF8(line[:400], "") + "..."
+	}
+	return line
+}
+
 // checkRef refuses what no engine should ever be asked for.
 func checkRef(ref string) error {
 	bad := ref == "" || len(ref) > 512 || ref[0] == '-' || strings.ContainsFunc(ref, func(r rune) bool {
@@ -57,7 +66,7 @@ func pullError(ctx context.Context, ref string, err error) error {
 	case errors.Is(err, ErrNoRegistry):
 		return &Error{
 			Image:  ref,
-			Reason: fmt.Sprintf("image %s is not in the engine, and its registry can't be reached: %v", ref, err),
+			Reason: fmt.Sprintf("image %s is not in the engine, and its registry can't be reached: %s", ref, oneLine(err)),
 			Hint: "bring it with docker load or docker build, or use one of ours: " +
 				strings.Join(Names(), ", "),
 			Err: err,
@@ -65,7 +74,7 @@ func pullError(ctx context.Context, ref string, err error) error {
 	}
 	return &Error{
 		Image:  ref,
-		Reason: fmt.Sprintf("image %s is not in the engine and can't be pulled: %v", ref, err),
+		Reason: fmt.Sprintf("image %s is not in the engine and can't be pulled: %s", ref, oneLine(err)),
 		Hint:   "try: docker pull " + ref,
 		Err:    err,
 	}
@@ -75,7 +84,7 @@ func pullError(ctx context.Context, ref string, err error) error {
 func noBaseError(ref string, err error) error {
 	return &Error{
 		Image:  ref,
-		Reason: fmt.Sprintf("there is no Debian to build the image on: %v, and mmdebstrap is not installed", err),
+		Reason: fmt.Sprintf("there is no Debian to build the image on: %s, and mmdebstrap is not installed", oneLine(err)),
 		Hint: "either let the engine reach a registry (docker pull " + ref +
 			"), or install mmdebstrap (apt-get install mmdebstrap), or bring an image of your own with --image",
 		Err: err,
@@ -88,7 +97,7 @@ func buildError(ctx context.Context, r Recipe, err error, tail string) error {
 	}
 	return &Error{
 		Image:  r.Name,
-		Reason: fmt.Sprintf("image %s could not be built: %v", r.Name, err),
+		Reason: fmt.Sprintf("image %s could not be built: %s", r.Name, oneLine(err)),
 		Hint:   "building needs Debian's packages: can containers of this engine reach deb.debian.org? behind a proxy set http_proxy",
 		Detail: tail,
 		Err:    err,
@@ -105,7 +114,7 @@ func bootstrapError(stopped, err, made error, tail string) error {
 	}
 	return &Error{
 		Image:  "debian",
-		Reason: fmt.Sprintf("Debian could not be made from its packages: %v", made),
+		Reason: fmt.Sprintf("Debian could not be made from its packages: %s", oneLine(made)),
 		Hint:   "can this machine reach deb.debian.org? is there 1 GB in the directory for temporary files? try: mmdebstrap --variant=minbase bookworm /dev/null",
 		Detail: tail,
 		Err:    errors.Join(made, err),

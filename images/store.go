@@ -19,9 +19,9 @@ var (
 type Store interface {
 	// Find returns the image that ref (a tag, digest or id) names in the engine.
 	Find(ctx context.Context, ref string) (Image, error)
-	// Pull fetches ref from its registry and returns the digest it got. It
-	// writes to progress whenever something moves: Ensure takes a long silence
-	// for a registry that does not answer, and cancels ctx.
+	// Pull fetches ref from its registry and returns the digest it got. What it
+	// writes to progress first means that the registry has answered: before
+	// that Ensure waits for a short time only, then cancels ctx.
 	Pull(ctx context.Context, ref string, progress io.Writer) (digest string, err error)
 	// Build builds an image from a tar archive with a Dockerfile at its root and returns its id.
 	Build(ctx context.Context, b Build, progress io.Writer) (id string, err error)
