@@ -285,3 +285,15 @@ func appendTo(t testing.TB, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// What one event costs: an append, a sync and an observer.
+func BenchmarkAppend(b *testing.B) {
+	root, _ := openRoot(b)
+	l := open(b, root, ledger.Options{Redact: func(s string) string { return strings.ReplaceAll(s, "sk-secret", "") }})
+	e := ledger.Event{Kind: ledger.CallEnd, Result: &ledger.ResultInfo{Text: strings.Repeat("a line of output\n", 200)}}
+	for b.Loop() {
+		if err := l.Append(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -33,9 +33,10 @@ type CallError struct {
 func (e *CallError) Error() string { return e.Text }
 
 // Parse checks a call. The error is always a *CallError; Env.Refused makes the
-// call's result of it. Parameters that are not known are ignored.
+// call's result of it. Parameters that are not known are ignored; so is the
+// case of the tool's name, for many models know tools called "Bash" and "Read".
 func Parse(c model.Call) (Use, error) {
-	name := Name(strings.TrimSpace(c.Name))
+	name := Name(strings.ToLower(strings.TrimSpace(c.Name)))
 	if parameters(name) == nil {
 		return Use{}, &CallError{Tool: name, Text: prompts.Message("E1", map[string]any{
 			"Tool": plain.Line(c.Name, 60), "Tools": "bash, read, write, edit, finish"})}
@@ -48,6 +49,9 @@ func Parse(c model.Call) (Use, error) {
 		return Use{}, broken(name, err)
 	}
 	a := &arguments{use: Use{Name: name}, raw: map[string]json.RawMessage{}}
+	if c.Name != string(name) {
+		a.use.Aliases = append(a.use.Aliases, plain.Line(c.Name, 20))
+	}
 	if err := a.collect(raw); err != nil {
 		return Use{}, err
 	}

@@ -55,6 +55,7 @@ func TestParse(t *testing.T) {
 		want             tool.Use
 	}{
 		{"bash", "bash", `{"command":"ls\npwd"}`, tool.Use{Name: tool.Bash, Command: "ls\npwd"}},
+		{"another case", "Bash", `{"command":"ls"}`, tool.Use{Name: tool.Bash, Command: "ls", Aliases: []string{"Bash"}}},
 		{"timeout", "bash", `{"command":"x","timeout":30}`, tool.Use{Name: tool.Bash, Command: "x", Timeout: 30 * time.Second}},
 		{"timeout as string", "bash", `{"command":"x","timeout":"30"}`, tool.Use{Name: tool.Bash, Command: "x", Timeout: 30 * time.Second}},
 		{"timeout as float", "bash", `{"command":"x","timeout":30.0}`, tool.Use{Name: tool.Bash, Command: "x", Timeout: 30 * time.Second}},

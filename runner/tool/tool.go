@@ -61,7 +61,7 @@ type Use struct {
 	Status string // finish: StatusDone or StatusBlocked
 	Note   string // finish, bounded
 
-	Aliases []string // parameters that came under another name, for the ledger
+	Aliases []string // the tool or parameters as the model called them, where we do otherwise; for the ledger
 }
 
 // Result is what a call came to.
