@@ -91,10 +91,10 @@ func openrouterVariant(id string) (string, error) {
 	base, variant, suffixed := strings.Cut(id, ":")
 	vendor, slug, _ := strings.Cut(base, "/")
 	switch {
-	case vendor == "" || slug == "" || strings.Contains(slug, "/"):
-		return "", unknown("openrouter/%.80s is no model: names are openrouter/vendor/model[:variant]", id)
 	case vendor == "openrouter" || strings.HasPrefix(vendor, "~") || strings.Contains(id, "@"):
 		return "", unknown("openrouter/%.80s is not one model but chooses one; name the model itself", id)
+	case vendor == "" || slug == "" || strings.Contains(slug, "/"):
+		return "", unknown("openrouter/%.80s is no model: names are openrouter/vendor/model[:variant]", id)
 	case suffixed && !slices.Contains(variants(), variant):
 		return "", unknown("openrouter/%.80s: the suffix :%.40s is none of :%s", id, variant, strings.Join(variants(), ", :"))
 	}
