@@ -93,6 +93,9 @@ func (t table) descends(p process, roots map[int]bool) bool {
 // left names what still runs in the box but belongs to no command that runs:
 // everything as process 1, else what descends from the agent.
 func (f *family) left() []wire.Process {
+	if f.childless() {
+		return nil
+	}
 	all, me, running := processes(), os.Getpid(), f.running()
 	var pids []int
 	for pid, p := range all {
