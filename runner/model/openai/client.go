@@ -77,10 +77,10 @@ func New(c Config) *Client {
 		c.Idle = 5 * time.Minute
 	}
 	if c.HTTP == nil {
-		c.HTTP = http.DefaultTransport.(*http.Transport).Clone()
+		c.HTTP = newHTTP()
 	}
 	h := &http.Client{
-		Transport: &transport{config: c},
+		Transport: &transport{config: c, limit: maxBody},
 		// A key must never travel to another address.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -22,7 +23,23 @@ var errSilent = errors.New("silent")
 // transport stands between the SDK and the wire. A failure of any kind comes
 // out of it as a *model.Error: an error status and a redirect from RoundTrip,
 // an error inside the stream and a cut stream from the body's Read.
-type transport struct{ config Config }
+type transport struct {
+	config Config
+	limit  int // of an answer's body in bytes
+}
+
+// newHTTP is a transport of a client's own: the usual proxy variables hold,
+// and a host that is not there is noticed within seconds.
+func newHTTP() *http.Transport {
+	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		ForceAttemptHTTP2:   true,
+		TLSHandshakeTimeout: 10 * time.Second,
+		IdleConnTimeout:     90 * time.Second,
+	}
+}
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	parent := req.Context()
@@ -41,7 +58,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrors))
 		return nil, classify(answer{status: resp.StatusCode, header: resp.Header, body: body, key: t.config.Key})
 	}
-	resp.Body = &body{watch: w, parent: parent, raw: resp.Body}
+	resp.Body = &body{watch: w, parent: parent, raw: resp.Body, limit: t.limit}
 	if req.Method == http.MethodPost {
 		isStream := mediaType(resp.Header) == "text/event-stream"
 		resp.Body = newLines(resp.Body, isStream, resp.Header, t.config.Key)
@@ -157,6 +174,7 @@ type body struct {
 	parent context.Context
 	raw    io.ReadCloser
 	read   int
+	limit  int
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -165,9 +183,9 @@ func (b *body) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.watch.alive()
 	}
-	if b.read > maxBody {
+	if b.read > b.limit {
 		return n, &model.Error{Fault: model.FaultServer, Status: http.StatusOK,
-			Message: fmt.Sprintf("the answer is longer than %d MiB", maxBody>>20)}
+			Message: fmt.Sprintf("the answer is longer than %d MiB", b.limit>>20)}
 	}
 	if err != nil && err != io.EOF {
 		err = b.watch.explain(b.parent, err)
