@@ -17,57 +17,79 @@ import (
 
 // act executes the calls of a reply, in order, and answers each one. The
 // ending is set when the session is over.
-func (s *session) act(ctx context.Context, reply model.Reply) (*ending, error) {
+func (s *session) act(ctx context.Context, reply model.Reply) (end *ending, err error) {
 	s.append(assistant(reply))
 	failed := "" // the first change of this reply that did not happen
-	var end *ending
 	for i, call := range reply.Calls {
-		if end != nil {
-			s.answer(call, "Not run: the session had ended with finish.")
-			continue
-		}
-		text, err := "", error(nil)
-		use, refused := tool.Parse(call)
-		switch {
-		case refused != nil:
-			text, err = s.refuse(call, refused)
-			failed = first(failed, call.Name)
-		case use.Name == tool.Finish && failed != "":
-			text = prompts.Message("E8", map[string]any{"Failed": failed})
-		case use.Name == tool.Finish:
-			text, end, err = s.finish(ctx, call, use)
-		default:
-			var ok bool
-			text, ok, err = s.use(ctx, call, use)
-			if !ok && use.Name != tool.Bash && use.Name != tool.Read {
-				failed = first(failed, use.Summary())
+		text := "Not run: the session had ended before it."
+		if end == nil {
+			if text, end, err = s.execute(ctx, call, &failed); err != nil {
+				return nil, err
 			}
-		}
-		if err != nil {
-			return nil, err
 		}
 		if i == len(reply.Calls)-1 {
 			text += s.notice()
 		}
-		s.answer(call, text)
+		s.append(model.Message{Role: model.ToolRole, CallID: call.ID, Content: text})
 	}
 	return end, nil
 }
 
+// execute does one call. finish decides nothing after a change that failed in
+// the same reply: the model believed it had happened.
+func (s *session) execute(ctx context.Context, call model.Call, failed *string) (string, *ending, error) {
+	use, err := tool.Parse(call)
+	if err != nil {
+		*failed = first(*failed, call.Name)
+		text, err := s.refuse(call, err)
+		text, end := s.circling(call, use, tool.Result{Text: text})
+		return text, end, err
+	}
+	if use.Name == tool.Finish && *failed != "" {
+		return prompts.Message("E8", map[string]any{"Failed": *failed}), nil, nil
+	}
+	if use.Name == tool.Finish {
+		return s.finish(ctx, call, use)
+	}
+	result, err := s.use(ctx, call, use)
+	if err != nil {
+		return "", nil, err
+	}
+	if !result.OK && use.Name != tool.Bash && use.Name != tool.Read {
+		*failed = first(*failed, use.Summary())
+	}
+	text, end := s.circling(call, use, result)
+	return text, end, nil
+}
+
 // use runs one checked call in a box of the session and records both sides of it.
-func (s *session) use(ctx context.Context, call model.Call, use tool.Use) (text string, ok bool, err error) {
+func (s *session) use(ctx context.Context, call model.Call, use tool.Use) (tool.Result, error) {
 	if use.Name == tool.Bash && s.feature.Verify != "" && strings.Contains(use.Command, s.feature.Verify) {
 		s.verified = true
 	}
 	if err := s.callStart(call, string(use.Name), use.Summary()); err != nil {
-		return "", false, err
+		return tool.Result{}, err
 	}
 	start := time.Now()
 	result, box, err := s.inBox(ctx, use)
 	if err != nil {
-		return "", false, err
+		return tool.Result{}, err
 	}
-	return result.Text, result.OK, s.callEnd(ledger.ResultInfo{Box: box, Text: result.Text, OK: result.OK, Took: time.Since(start)})
+	return result, s.callEnd(ledger.ResultInfo{Box: box, Text: result.Text, OK: result.OK, Took: time.Since(start)})
+}
+
+// circling looks whether the session repeats itself: the model is told once,
+// and if it goes on the session ends.
+func (s *session) circling(call model.Call, use tool.Use, result tool.Result) (string, *ending) {
+	state, period, times := s.loop.add(use.Name, call.Arguments, result.Text, result.Changed)
+	switch state {
+	case loopNudge:
+		return result.Text + "\n\n" + prompts.Message("E14", map[string]any{"Period": period, "Times": times}), nil
+	case loopEnd:
+		return result.Text, &ending{how: endLoop, limit: fmt.Sprintf("the same %d calls with the same results %d times in turn", period, times)}
+	default:
+		return result.Text, nil
+	}
 }
 
 // finish records a call of finish and lets the session's kind decide on it.
@@ -151,10 +173,6 @@ func assistant(reply model.Reply) model.Message {
 		m.Calls = append(m.Calls, c)
 	}
 	return m
-}
-
-func (s *session) answer(call model.Call, text string) {
-	s.append(model.Message{Role: model.ToolRole, CallID: call.ID, Content: text})
 }
 
 func firstLine(s string) string {

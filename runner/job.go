@@ -136,15 +136,12 @@ func (j *job) info() *ledger.JobInfo {
 
 // takeDirectory settles who the boxes run as and lends them the directory if need be.
 func (j *job) takeDirectory() error {
-	dir, err := j.state.project.Lstat(".")
-	if err != nil {
-		return err
-	}
 	// A directory that a crash left lent looks like the borrower's own: ask the loan first.
 	if err := giveBack(j.state.project, j.state.root); err != nil {
 		return err
 	}
-	if dir, err = j.state.project.Lstat("."); err != nil {
+	dir, err := j.state.project.Lstat(".")
+	if err != nil {
 		return err
 	}
 	user, needsLending, err := boxUser(dir)

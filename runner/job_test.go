@@ -260,8 +260,7 @@ func TestImageWithoutGit(t *testing.T) {
 // A box that is lost fails its call; the session goes on in a new one.
 func TestLostBoxFailsTheCall(t *testing.T) {
 	t.Parallel()
-	var w *world
-	w = newWorld(t, func(r model.Request) model.Reply {
+	w := newWorld(t, func(r model.Request) model.Reply {
 		if !isFor(r, "hello") || turnOf(r) > 0 {
 			if isFor(r, "hello") && turnOf(r) == 1 && !strings.Contains(lastSaid(r), "The box was lost during this call") {
 				t.Errorf("the model was told %q", lastSaid(r))

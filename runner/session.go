@@ -25,6 +25,7 @@ const (
 	endFinish      = "finish"
 	endTurns       = "turns"
 	endSilent      = "no calls"
+	endLoop        = "loop"
 	endOutputLimit = "output limit"
 	endRedFinishes = "red finishes"
 	endListRounds  = "faulty lists"
@@ -55,10 +56,11 @@ type session struct {
 	maxTokens int
 
 	calls    int
-	silent   int  // replies without a call, in a row
-	cut      int  // cut replies, in a row
-	lost     int  // lost boxes, in a row
-	rounds   int  // finishes that were refused
+	silent   int // replies without a call, in a row
+	cut      int // cut replies, in a row
+	lost     int // lost boxes, in a row
+	rounds   int // finishes that were refused
+	loop     loop
 	verified bool // the model has run verify itself
 
 	// decide answers a finish: a text for the model, and the ending if it counts.

@@ -1,0 +1,69 @@
+package runner
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/glovebox-run/glovebox/runner/ledger"
+	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/tool"
+)
+
+func TestLoopDetector(t *testing.T) {
+	t.Parallel()
+	same := func(int) (tool.Name, string, string, bool) { return tool.Bash, "ls", "a", false }
+	for name, c := range map[string]struct {
+		next       func(i int) (tool.Name, string, string, bool)
+		nudge, end int // at which call, from 1; 0 is never
+	}{
+		"same command": {same, 4, 8},
+		"same read":    {func(int) (tool.Name, string, string, bool) { return tool.Read, "x", "y", false }, 3, 6},
+		"only digits differ": {func(i int) (tool.Name, string, string, bool) {
+			return tool.Bash, "t", fmt.Sprintf("took %d.%d s", i, i), false
+		}, 4, 8},
+		"polling":         {func(i int) (tool.Name, string, string, bool) { return tool.Bash, "t", strings.Repeat("x", i), false }, 0, 0},
+		"progress":        {func(i int) (tool.Name, string, string, bool) { return tool.Bash, "t", "red", i%3 == 0 }, 0, 0},
+		"a, b in turn":    {func(i int) (tool.Name, string, string, bool) { return tool.Bash, string(rune('a' + i%2)), "", false }, 6, 10},
+		"a, b, c in turn": {func(i int) (tool.Name, string, string, bool) { return tool.Bash, string(rune('a' + i%3)), "", false }, 9, 15},
+	} {
+		var l loop
+		nudge, end := 0, 0
+		for i := 1; i <= 30 && end == 0; i++ {
+			switch state, _, _ := l.add(c.next(i)); state {
+			case loopNudge:
+				if nudge != 0 {
+					t.Errorf("%s: nudged again at %d", name, i)
+				}
+				nudge = i
+			case loopEnd:
+				end = i
+			}
+		}
+		if nudge != c.nudge || end != c.end {
+			t.Errorf("%s: nudged at %d, ended at %d; want %d and %d", name, nudge, end, c.nudge, c.end)
+		}
+	}
+}
+
+func TestLoopEndsTheSession(t *testing.T) {
+	t.Parallel()
+	nudged := false
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "hello") {
+			return greeter(r)
+		}
+		nudged = nudged || strings.Contains(lastSaid(r), "The same call gave the same result 4 times.")
+		return says(bash("cat tests/hello.sh"))
+	})
+	w.ends(Incomplete)
+	ended := 0
+	for _, e := range w.events {
+		if e.Kind == ledger.SessionEnd && e.Feature == "hello" && e.Ended.Ending == endLoop {
+			ended++
+		}
+	}
+	if !nudged || ended != codingAttempts {
+		t.Errorf("nudged: %v; %d sessions ended as a loop\n%s", nudged, ended, w.history())
+	}
+}
