@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// bootstrapTag is what a bootstrapped Debian is kept under, so that our next
-// image is built on the same one.
+// bootstrapTag is what a bootstrapped Debian is kept under for the next time.
 const bootstrapTag = "glovebox/debian:bookworm"
 
 // layerPatience is how many times longer than Options.Silence nothing may come
@@ -20,27 +19,34 @@ const layerPatience = 10
 var errSilent = errors.New("the registry fell silent")
 
 // base is the Debian that ours are built on: in the engine already, pulled, or
-// bootstrapped.
+// bootstrapped, now or before. One that was bootstrapped stands in for a
+// registry that does not answer, not for one that does.
 func (m *maker) base(ctx context.Context) (Image, error) {
-	for _, ref := range []string{m.debian, bootstrapTag} {
-		img, err := m.store.Find(ctx, ref)
-		if err == nil {
-			return img, nil
-		}
-		if !errors.Is(err, ErrNotFound) {
-			return Image{}, fmt.Errorf("look for image %s: %w", ref, err)
-		}
+	img, err := m.store.Find(ctx, m.debian)
+	if err == nil {
+		return img, nil
 	}
-	img, err := m.pullBase(ctx)
-	if err == nil || ctx.Err() != nil {
-		return img, err
+	if !errors.Is(err, ErrNotFound) {
+		return Image{}, fmt.Errorf("look for image %s: %w", m.debian, err)
+	}
+	img, pullErr := m.pullBase(ctx)
+	if pullErr == nil || ctx.Err() != nil {
+		return img, pullErr
+	}
+	img, err = m.store.Find(ctx, bootstrapTag)
+	if err == nil {
+		m.say.line("%s; using the Debian that was bootstrapped before", oneLine(pullErr))
+		return img, nil
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return Image{}, fmt.Errorf("look for image %s: %w", bootstrapTag, err)
 	}
 	bootstrap := m.bootstrap()
 	if bootstrap == nil {
-		return Image{}, noBaseError(m.debian, err)
+		return Image{}, noBaseError(m.debian, pullErr)
 	}
 	// Whatever went wrong with the registry, packages may still be had.
-	m.say.line("%s; making Debian from its packages instead (usually less than 2 minutes)", oneLine(err))
+	m.say.line("%s; making Debian from its packages instead (usually less than 2 minutes)", oneLine(pullErr))
 	return m.importBase(ctx, bootstrap)
 }
 

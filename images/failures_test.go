@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// upToPull is what Ensure asks before it pulls the Debian.
-func upToPull(t *testing.T, pull step) []step {
+// noRegistry is what Ensure asks before it makes a Debian.
+func noRegistry(t *testing.T) []step {
 	return []step{
 		{op: "find", ref: tagOf(t, "base"), err: ErrNotFound},
 		{op: "find", ref: DebianRef, err: ErrNotFound},
+		{op: "pull", ref: DebianRef, err: ErrNoRegistry},
 		{op: "find", ref: bootstrapTag, err: ErrNotFound},
-		pull,
 	}
 }
 
 // With neither a registry nor mmdebstrap a person is told both ways out.
 func TestEnsureNeither(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	store := newScript(t, upToPull(t, step{op: "pull", ref: DebianRef, err: ErrNoRegistry})...)
+	store := newScript(t, noRegistry(t)...)
 	_, err := Ensure(t.Context(), store, "base", Options{})
 	e := asError(t, err)
 	wantText(t, e.Reason, "no registry answers, and mmdebstrap is not installed")
@@ -118,7 +118,7 @@ func TestEnsureBuildFails(t *testing.T) {
 
 // An archive that is cut never becomes an image, and the bootstrap's own words are shown.
 func TestEnsureBootstrapFails(t *testing.T) {
-	steps := append(upToPull(t, step{op: "pull", ref: DebianRef, err: ErrNoRegistry}),
+	steps := append(noRegistry(t),
 		step{op: "import", ref: bootstrapTag, img: Image{ID: "sha256:never"}})
 	cut := errors.New("exit status 25")
 	_, err := Ensure(t.Context(), newScript(t, steps...), "base", Options{Bootstrap: writes("half an arch", cut)})
@@ -130,7 +130,7 @@ func TestEnsureBootstrapFails(t *testing.T) {
 // An engine that refuses the archive ends the bootstrap too: nothing is left running.
 func TestEnsureImportFails(t *testing.T) {
 	full := errors.New("no space left on device")
-	steps := append(upToPull(t, step{op: "pull", ref: DebianRef, err: ErrNoRegistry}),
+	steps := append(noRegistry(t),
 		step{op: "import", ref: bootstrapTag, err: full})
 	endless := func(ctx context.Context, rootfs, _ io.Writer) error {
 		for ctx.Err() == nil {
@@ -148,20 +148,17 @@ func TestEnsureImportFails(t *testing.T) {
 
 // Interrupting it is no failure of the registry, the build or the bootstrap: it just ends.
 func TestEnsureInterrupted(t *testing.T) {
-	pull := step{op: "pull", ref: DebianRef, err: ErrNoRegistry}
-	for name, last := range map[string][]step{
-		"pull":      {{op: "pull", ref: DebianRef, hang: true}},
-		"bootstrap": {pull, {op: "import", ref: bootstrapTag, hang: true}},
+	for op, steps := range map[string][]step{
+		"pull":   append(noRegistry(t)[:2], step{op: "pull", ref: DebianRef, hang: true}),
+		"import": append(noRegistry(t), step{op: "import", ref: bootstrapTag, hang: true}),
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		steps := append(upToPull(t, pull)[:3], last...)
-		steps[len(steps)-1].say = "now"
 		o := Options{Bootstrap: func(ctx context.Context, _, _ io.Writer) error { <-ctx.Done(); return ctx.Err() }}
-		store := &cancels{script: newScript(t, steps...), at: last[len(last)-1].op, cancel: cancel}
+		store := &cancels{script: newScript(t, steps...), at: op, cancel: cancel}
 		_, err := Ensure(ctx, store, "base", o)
 		var e *Error
 		if !errors.Is(err, context.Canceled) || errors.As(err, &e) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", op, err)
 		}
 	}
 }
