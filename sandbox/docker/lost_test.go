@@ -167,7 +167,7 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 	e := testEngine(t)
 	s := testSpec(t, e)
 	s.Job = "cancelled-" + word()
-	for after := time.Duration(0); after < 400*time.Millisecond; after += 25 * time.Millisecond {
+	for after := time.Duration(0); after < 400*time.Millisecond; after += 40 * time.Millisecond {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
 		c, err := e.Start(ctx, s)
 		if err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
@@ -38,7 +39,7 @@ func (e *Engine) pull(ctx context.Context, ref string, progress io.Writer) error
 	if errors.As(err, &told) && !spoke {
 		// Newer engines answer before they have asked the registry: an error
 		// before any progress is about reaching it, or about the name.
-		if told.code == 404 {
+		if told.code == 404 || unknownToRegistry(told.text) {
 			return fmt.Errorf("%w: %w", images.ErrNotFound, err)
 		}
 		return fmt.Errorf("%w: %w", images.ErrNoRegistry, err)
@@ -53,10 +54,18 @@ func classify(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case cerrdefs.IsNotFound(err):
+	case cerrdefs.IsNotFound(err), unknownToRegistry(err.Error()):
 		return fmt.Errorf("%w: %w", images.ErrNotFound, err)
 	case cerrdefs.IsInternal(err), cerrdefs.IsUnavailable(err), cerrdefs.IsDeadlineExceeded(err), cerrdefs.IsUnknown(err):
 		return fmt.Errorf("%w: %w", images.ErrNoRegistry, err)
 	}
 	return err
+}
+
+// unknownToRegistry looks for the registry protocol's fixed words for what it
+// does not have. An engine passes a registry's error on as its own with status
+// 500 when no detail came with it, and then the words are all there is.
+// https://distribution.github.io/distribution/spec/api/#errors-2
+func unknownToRegistry(text string) bool {
+	return strings.Contains(text, "manifest unknown") || strings.Contains(text, "repository name not known to registry")
 }

@@ -19,13 +19,13 @@ import (
 // The tests' image is made of programs of the machine they run on, so that
 // they need no network and take seconds. Raise the tag's number with the list.
 const (
-	toolsTag = "glovebox-test/tools:1"
+	toolsTag = "glovebox-test/tools:2"
 	shellTag = "glovebox-test/shell:1"
 )
 
 var tools = []string{
 	"sh", "bash", "cat", "chmod", "cp", "cut", "date", "dd", "df", "env", "false", "find", "grep", "head", "id", "kill",
-	"ln", "ls", "mkdir", "mkfifo", "mv", "od", "printf", "pwd", "readlink", "rm", "sed", "seq", "setsid", "sleep", "sort",
+	"ln", "ls", "mkdir", "mkfifo", "mktemp", "mv", "od", "printf", "pwd", "readlink", "rm", "sed", "seq", "setsid", "sleep", "sort",
 	"stat", "tail", "tee", "test", "timeout", "touch", "tr", "true", "uname", "wc", "xargs", "yes",
 }
 
