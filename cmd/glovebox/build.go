@@ -72,7 +72,7 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) 
 func (a *app) announce(s *screen, o order, spec runner.Spec, info model.Info) {
 	s.Print(fmt.Sprintf("building %s in %s", plain(spec.Name), plain(o.dir)))
 	s.Print("  model   " + plain(modelLine(o.model, info)))
-	s.Print(fmt.Sprintf("  bounds  %s USD; a box: %s memory, %g cpus, %d processes, %s a command, no network",
+	s.Print(fmt.Sprintf("  limits  %s USD in all; a box %s, %g cpus, %d processes; a command %s",
 		o.budget, units.BytesSize(float64(o.limits.Memory)), o.limits.CPUs, o.limits.PIDs, shortDuration(o.limits.Timeout)))
 }
 

@@ -7,10 +7,16 @@ import (
 	"github.com/glovebox-run/glovebox/runner/ledger"
 )
 
-// milestoneColumns bounds what follows the time and the word of a milestone.
-const milestoneColumns = 200
+// What stands before the text of a milestone, in columns: two blanks, the
+// time, two blanks, the word, a blank.
+const (
+	wordColumns   = 8
+	beforeText    = 2 + 5 + 2 + wordColumns + 1
+	maxTextLines  = 4  // of a milestone
+	leastTextWide = 30 // columns, on however narrow a terminal
+)
 
-// milestone is the permanent line for an event, if it deserves one. Without a
+// milestone is the permanent text for an event, if it deserves one. Without a
 // terminal there is no live line, so calls get a line too: a build log that is
 // silent for minutes looks dead.
 func (p *progress) milestone(e ledger.Event) (string, bool) {
@@ -18,8 +24,15 @@ func (p *progress) milestone(e ledger.Event) (string, bool) {
 	if word == "" {
 		return "", false
 	}
-	line := "  " + p.clock(e.Time) + "  " + p.screen.paint(c, pad(word, 8)) + "  " + cut(text, milestoneColumns)
-	return strings.TrimRight(line, " "), true
+	lines := wrap(text, max(p.screen.columns()-beforeText-1, leastTextWide))
+	if e.Kind == ledger.CallStart && len(lines) > 1 {
+		lines = []string{cut(text, width(lines[0]))}
+	}
+	if len(lines) > maxTextLines {
+		lines = append(lines[:maxTextLines-1], lines[maxTextLines-1]+" ...")
+	}
+	first := "  " + p.clock(e.Time) + "  " + p.screen.paint(c, pad(word, wordColumns)) + " "
+	return strings.TrimRight(first+strings.Join(lines, "\n"+strings.Repeat(" ", beforeText)), " "), true
 }
 
 // describe is an event in a word and a plain text; no word means no line.
@@ -51,7 +64,7 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 		}
 	case ledger.CommitEnd:
 		if e.Commit != nil {
-			return noColour, "commit", cut(plain(e.Commit.Hash), 10) + " " + plain(e.Commit.Message)
+			return noColour, "commit", shortHash(e.Commit.Hash) + " " + plain(e.Commit.Message)
 		}
 	case ledger.Passed:
 		return green, "passed", plain(e.Feature)
@@ -135,4 +148,10 @@ func join(a, b string) string {
 		return a + b
 	}
 	return a + ": " + b
+}
+
+// shortHash is a commit as git shows it.
+func shortHash(hash string) string {
+	hash = plain(hash)
+	return hash[:min(7, len(hash))]
 }

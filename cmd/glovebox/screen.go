@@ -17,6 +17,10 @@ const (
 	cursorUp   = "\x1b[%dA"
 )
 
+// roomForKeys is left free at the end of the live line for what a terminal
+// echoes there: ^C.
+const roomForKeys = 3
+
 // colour of a word on the screen.
 type colour string
 
@@ -49,6 +53,14 @@ func (s *screen) paint(c colour, word string) string {
 		return word
 	}
 	return "\x1b[" + string(c) + "m" + word + "\x1b[0m"
+}
+
+// columns is how wide the screen is.
+func (s *screen) columns() int {
+	if s.size != nil {
+		return s.size()
+	}
+	return fileColumns
 }
 
 // Print writes a permanent line. The text must be plain, but for paint.
@@ -86,7 +98,7 @@ func (s *screen) write(permanent string) {
 	if s.live {
 		columns = s.size()
 	}
-	next := cut(s.line, columns-1)
+	next := cut(s.line, columns-roomForKeys)
 	if permanent == "" && next == s.drawn {
 		return
 	}

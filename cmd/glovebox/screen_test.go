@@ -99,7 +99,7 @@ func TestScreenOnTerminal(t *testing.T) {
 	s.Live("working")
 	s.Print("first")
 	s.Live("working on something long")
-	if got, want := term.text(), "first\nworking on somet..."; got != want {
+	if got, want := term.text(), "first\nworking on som..."; got != want {
 		t.Fatalf("got %q, want %q", got, want)
 	}
 	writes := term.writes

@@ -32,14 +32,19 @@ func TestDockerScripts(t *testing.T) {
 }
 
 func runScripts(t *testing.T, dir string) {
+	cache := t.TempDir() // what the image holds is found out once, not by every script
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    exits,
-			"serve":    serve,
-			"terminal": onTerminal,
-			"twolines": twoLines,
+			"exits":     exits,
+			"serve":     serve,
+			"terminal":  onTerminal,
+			"twolines":  twoLines,
+			"noboxes":   noBoxes,
+			"once":      once,
+			"jsonlines": jsonLines,
+			"asked":     asked,
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
@@ -53,6 +58,8 @@ func runScripts(t *testing.T, dir string) {
 					e.Setenv(name, value)
 				}
 			}
+			e.Setenv("HOME", e.WorkDir+"/home")
+			e.Setenv("XDG_CACHE_HOME", cache)
 			spec, err := os.ReadFile("../../prompts/app_spec.txt")
 			if err != nil {
 				return err

@@ -48,7 +48,7 @@ func (r report) write(s runner.Status) {
 	}
 	r.field("project", s.Dir)
 	if s.Lent {
-		r.field("", "it is lent to the boxes' user; the next run or `glovebox clean` gives it back")
+		r.field("", "it is lent to the boxes' user; the next run gives it back")
 	}
 }
 
