@@ -107,7 +107,12 @@ func TestI12CleanRemovesOnlyOurs(t *testing.T) {
 			t.Errorf("volume %s: survived %v", name, !survives)
 		}
 	}
-	if len(report.Containers) != 4 || len(report.Volumes) != 1 || len(report.Images) != 0 || len(report.Kept) != 3 {
+	for _, k := range report.Kept {
+		if k.Why == "" || k.Kind == "volume" && k.Name != usedVolume {
+			t.Errorf("kept %+v", k)
+		}
+	}
+	if len(report.Images) != 0 || len(report.Kept) != 3 { // other tests may have cleaned up too, so more is not certain
 		t.Errorf("%+v", report)
 	}
 

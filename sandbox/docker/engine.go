@@ -28,7 +28,8 @@ const pingTime = 10 * time.Second
 const cleanupTime = 30 * time.Second
 
 // Options configure an [Engine]. The address of the engine comes from the
-// environment, as for the docker command (DOCKER_HOST and its companions).
+// environment (DOCKER_HOST and its companions); contexts of the docker command
+// are not read.
 type Options struct {
 	// Log receives what an operator may want to know; nil is silence.
 	Log hclog.Logger

@@ -29,6 +29,7 @@ type Facts struct {
 	Seccomp      string   // name of the system call filter, "" if there is none
 	AppArmor     bool     // boxes get Docker's AppArmor profile too
 	Rootless     bool     // the engine runs without root
+	Remapped     bool     // the engine gives containers other user ids than they see (userns-remap)
 	Runtimes     []string // sorted
 	Runtime      string   // the default one
 	CPUs         int
@@ -80,6 +81,8 @@ func factsOf(i system.Info) Facts {
 			f.AppArmor = true
 		case "rootless":
 			f.Rootless = true
+		case "userns":
+			f.Remapped = true
 		}
 	}
 	f.now, _ = time.Parse(time.RFC3339Nano, i.SystemTime)
@@ -120,6 +123,7 @@ func (f Facts) missing(runtime string) error {
 	}{
 		{f.OS == "linux", "Linux containers", "the engine runs " + f.OS + " containers"},
 		{!f.Rootless, "box user", "the engine is rootless, which is not supported yet"},
+		{!f.Remapped, "box user", "the engine remaps user ids (userns-remap), which is not supported yet"},
 		{f.Seccomp != "" && f.Seccomp != "unconfined", "system call filter", "the engine filters no system calls (seccomp: " + orNone(f.Seccomp) + ")"},
 		{f.CgroupDriver != "none", "limits", "the engine has no control groups"},
 		{f.MemoryLimit, "memory limit", "the engine's kernel or control groups don't support it"},

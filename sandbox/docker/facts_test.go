@@ -34,6 +34,7 @@ func TestMissingWalls(t *testing.T) {
 		"other runtime":  {func(*system.Info) {}, "runsc", "runtime runsc"},
 		"windows":        {func(i *system.Info) { i.OSType = "windows" }, "", "Linux containers"},
 		"rootless":       {func(i *system.Info) { i.SecurityOptions = append(i.SecurityOptions, "name=rootless") }, "", "box user"},
+		"remapped":       {func(i *system.Info) { i.SecurityOptions = append(i.SecurityOptions, "name=userns") }, "", "box user"},
 		"no seccomp":     {func(i *system.Info) { i.SecurityOptions = nil }, "", "system call filter"},
 		"seccomp off":    {func(i *system.Info) { i.SecurityOptions = []string{"name=seccomp,profile=unconfined"} }, "", "system call filter"},
 		"old seccomp":    {func(i *system.Info) { i.SecurityOptions = []string{"name=seccomp"} }, "", ""},
@@ -89,5 +90,24 @@ func TestHasSwap(t *testing.T) {
 	}
 	if !hasSwap(filepath.Join(t.TempDir(), "missing")) {
 		t.Error("no table counts as no swap")
+	}
+}
+
+// What doctor shows of the engine at hand.
+func TestFactsOfEngine(t *testing.T) {
+	e := testEngine(t)
+	f, err := e.Facts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", f)
+	if f.Version == "" || f.API == "" || f.Kernel == "" || f.CPUs < 1 || f.Memory < 1<<20 || f.Root == "" || f.Driver == "" || f.Cgroup == "" || f.now.IsZero() {
+		t.Errorf("unknown: %+v", f)
+	}
+	if _, err := os.Stat(f.Root); err == nil && f.Free <= 0 {
+		t.Errorf("free at %s: %d", f.Root, f.Free)
+	}
+	if err := e.Check(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

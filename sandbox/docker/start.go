@@ -6,12 +6,15 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/docker/docker/client"
+
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
 // Start starts a box, see [sandbox.Engine]. The image must be named by its id.
 // A directory to be mounted or hidden that is not there is an error, so is an
-// image the engine does not have (it wraps [images.ErrNotFound]).
+// image the engine does not have (it wraps [images.ErrNotFound]); an engine that
+// went away meanwhile wraps [ErrNoEngine].
 func (e *Engine) Start(ctx context.Context, s sandbox.Spec) (sandbox.Conn, error) {
 	f, err := e.ready(ctx)
 	if err != nil {
@@ -31,6 +34,9 @@ func (e *Engine) Start(ctx context.Context, s sandbox.Spec) (sandbox.Conn, error
 		return nil, fmt.Errorf("start box: %w", err) // before anything is made
 	}
 	c, err := e.startWithAgent(ctx, s, img, f)
+	if client.IsErrConnectionFailed(err) {
+		return nil, fmt.Errorf("start box: %w: %w", ErrNoEngine, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start box: %w", err)
 	}
