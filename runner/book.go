@@ -28,13 +28,13 @@ func (b *book) Settle(spent decimal.Decimal, r model.Reply) error {
 	return b.job.record(ledger.Event{Kind: ledger.Reply, Session: b.job.session, Turn: b.job.turn,
 		Money: &ledger.Money{Spent: spent},
 		Answer: &ledger.ReplyInfo{
-			ID: clip(r.ID, 200), Model: clip(r.Model, 200), Finish: clip(string(r.Finish), 40),
+			ID: b.job.clip(r.ID, 200), Model: b.job.clip(r.Model, 200), Finish: b.job.clip(string(r.Finish), 40),
 			Prompt: r.Usage.Prompt, Completion: r.Usage.Completion, Cached: r.Usage.Cached,
-			Calls: len(r.Calls), Text: clip(r.Content, replyKept), Took: r.Latency,
+			Calls: len(r.Calls), Text: b.job.clip(r.Content, replyKept), Took: r.Latency,
 		}})
 }
 
 func (b *book) Failed(spent decimal.Decimal, err error) error {
 	return b.job.record(ledger.Event{Kind: ledger.Failed, Session: b.job.session, Turn: b.job.turn,
-		Money: &ledger.Money{Spent: spent}, Text: clip(err.Error(), errorKept)})
+		Money: &ledger.Money{Spent: spent}, Text: b.job.clip(err.Error(), errorKept)})
 }

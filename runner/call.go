@@ -109,14 +109,14 @@ func (s *session) finish(ctx context.Context, call model.Call, use tool.Use) (st
 func (s *session) callStart(call model.Call, name, summary string) error {
 	s.calls++
 	return s.job.record(ledger.Event{Kind: ledger.CallStart, Session: s.job.session, Turn: s.job.turn, Call: &ledger.CallInfo{
-		Number: s.calls, Tool: clip(name, 64), Summary: clip(summary, 200), Args: clip(call.Arguments, argsKept)}})
+		Number: s.calls, Tool: s.job.clip(name, 64), Summary: s.job.clip(summary, 200), Args: s.job.clip(call.Arguments, argsKept)}})
 }
 
 // callEnd records what came of it, as the model is told.
 func (s *session) callEnd(result ledger.ResultInfo) error {
 	result.Number = s.calls
-	result.Summary = clip(firstLine(result.Text), 200)
-	result.Text = clipEnds(result.Text, resultKept)
+	result.Summary = s.job.clip(firstLine(result.Text), 200)
+	result.Text = s.job.clipEnds(result.Text, resultKept)
 	return s.job.record(ledger.Event{Kind: ledger.CallEnd, Session: s.job.session, Turn: s.job.turn, Result: &result})
 }
 
@@ -140,7 +140,7 @@ func (s *session) inBox(ctx context.Context, use tool.Use) (result tool.Result, 
 	if s.lost >= lostBoxes {
 		return tool.Result{}, "", boxError(ctx, err)
 	}
-	text := fmt.Sprintf("The box was lost during this call (%s). What it had done to /workspace may be there or not: look before you go on.", clip(err.Error(), errorKept))
+	text := fmt.Sprintf("The box was lost during this call (%s). What it had done to /workspace may be there or not: look before you go on.", s.job.clip(err.Error(), errorKept))
 	return tool.Result{Text: text}, box.ID(), nil
 }
 

@@ -210,7 +210,7 @@ func (j *job) block(f feature.Feature, why string) error {
 	if err := j.update(f.ID, func(f *feature.Feature) { f.Blocked = true }); err != nil {
 		return err
 	}
-	return j.record(ledger.Event{Kind: ledger.Blocked, Session: j.session, Feature: f.ID, Text: clip(why, noteBytes)})
+	return j.record(ledger.Event{Kind: ledger.Blocked, Session: j.session, Feature: f.ID, Text: j.clip(why, noteBytes)})
 }
 
 // verifyFinally runs every verify once more on the finished tree. One that

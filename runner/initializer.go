@@ -154,7 +154,7 @@ func (j *job) seeRed(ctx context.Context, list feature.List) (red map[string]str
 		if fault := redFault(f, v); fault != "" {
 			problems = append(problems, fmt.Sprintf("- %s: %s. Its verify (%s) printed:\n%s", f.ID, fault, f.Verify, clipEnds(v.output, verifyHead)))
 		}
-		red[f.ID] = clip(lastLine(v.output), 200)
+		red[f.ID] = j.clip(lastLine(v.output), 200)
 	}
 	return red, problems, nil
 }

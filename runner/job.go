@@ -14,6 +14,7 @@ import (
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/tool"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -188,7 +189,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if j.system, err = j.systemPrompt(); err != nil {
 		return err
 	}
-	if err := j.home.write(excludeName, []byte("/"+stateDir+"/\n"), 0o644); err != nil {
+	if err := j.home.write(tool.GitExclude, []byte(tool.GitExcludeText), 0o644); err != nil {
 		return err
 	}
 	if err := j.checkMount(ctx); err != nil {
@@ -201,7 +202,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 
 // retrying tells that a request is sent again.
 func (j *job) retrying(attempt int, wait time.Duration, err error) {
-	text := fmt.Sprintf("request failed (%s), trying again in %s", clip(err.Error(), 200), wait.Round(100*time.Millisecond))
+	text := fmt.Sprintf("request failed (%s), trying again in %s", j.clip(err.Error(), 200), wait.Round(100*time.Millisecond))
 	if err := j.note(text); err != nil {
 		j.log.Error("note", "error", err)
 	}
@@ -221,7 +222,7 @@ func (j *job) end(err error) error {
 	info := &ledger.EndInfo{Outcome: string(Done)}
 	var e *Error
 	if errors.As(err, &e) {
-		info = &ledger.EndInfo{Outcome: string(e.Outcome), Code: e.Outcome.ExitCode(), Reason: clip(e.Error(), errorKept), Hint: e.Hint}
+		info = &ledger.EndInfo{Outcome: string(e.Outcome), Code: e.Outcome.ExitCode(), Reason: j.clip(e.Error(), errorKept), Hint: e.Hint}
 	}
 	return errors.Join(err, j.record(ledger.Event{Kind: ledger.JobEnd, End: info}))
 }

@@ -186,7 +186,7 @@ func TestI9BudgetEndsTheJob(t *testing.T) {
 		if isPlan(r) {
 			return greeter(r)
 		}
-		return says(bash("echo working"))
+		return says(bash("echo working " + strings.Repeat("x", turnOf(r))))
 	})
 	w.o.ModelInfo.Price.Completion = price("0.0001")
 	w.o.MaxTokens = 1000

@@ -16,10 +16,6 @@ import (
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
-// excludeName is a file in $HOME that keeps git off the state's directory; the
-// boxes' environment points git to it.
-const excludeName = ".gitexclude"
-
 const (
 	probeTimeout = 30 * time.Second
 	probeOutput  = 64 << 10

@@ -47,7 +47,7 @@ func (j *job) runVerify(ctx context.Context, f feature.Feature, why, tree string
 			return boxError(ctx, err)
 		}
 		v.passed, v.exit, v.how = result.Success(), result.ExitCode, howEnded(result, j.o.Limits.Timeout)
-		v.output = clip(result.Output(), 2*verifyShown)
+		v.output = j.clip(result.Output(), 2*verifyShown)
 		info.Took = result.Duration
 		return nil
 	})

@@ -176,10 +176,10 @@ func (j *job) openSession(kind string, f feature.Feature, attempt int) error {
 
 // closeSession records how it ended, and keeps its note for the next one.
 func (j *job) closeSession(kind string, f feature.Feature, attempt int, end ending) error {
-	info := &ledger.SessionInfo{Kind: kind, Attempt: attempt, Ending: end.how, Status: end.status, Note: clip(end.note, noteBytes), Limit: end.limit}
+	info := &ledger.SessionInfo{Kind: kind, Attempt: attempt, Ending: end.how, Status: end.status, Note: j.clip(end.note, noteBytes), Limit: end.limit}
 	text := ""
 	if end.err != nil {
-		text = clip(end.err.Error(), errorKept)
+		text = j.clip(end.err.Error(), errorKept)
 	}
 	return j.record(ledger.Event{Kind: ledger.SessionEnd, Session: j.session, Feature: f.ID, Text: text, Ended: info})
 }

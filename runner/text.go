@@ -34,3 +34,16 @@ func lastLine(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return strings.TrimSpace(lines[len(lines)-1])
 }
+
+// clip and clipEnds of a job bound what goes to the ledger. Keys are removed
+// first: half a key at the edge of a cut text would not be recognised.
+func (j *job) clip(s string, n int) string { return clip(j.redact(s), n) }
+
+func (j *job) clipEnds(s string, n int) string { return clipEnds(j.redact(s), n) }
+
+func (j *job) redact(s string) string {
+	if j.o.Redact == nil {
+		return s
+	}
+	return j.o.Redact(s)
+}
