@@ -67,16 +67,10 @@ func (s *State) Save(root *os.Root, name string) error {
 	if err != nil {
 		return fmt.Errorf("save features: %w", err)
 	}
-	if err := WriteAtomic(root, name, data); err != nil {
+	if err := atomicfile.Write(root, name, data, 0o600); err != nil {
 		return fmt.Errorf("save features: %w", err)
 	}
 	return nil
-}
-
-// WriteAtomic replaces the file name below root by data, whole or not at all,
-// readable by its owner alone.
-func WriteAtomic(root *os.Root, name string, data []byte) error {
-	return atomicfile.Write(root, name, data, 0o600)
 }
 
 // marshal is v as indented JSON with a final newline. "<" and "&" stay as they
