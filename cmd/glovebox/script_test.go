@@ -37,14 +37,15 @@ func runScripts(t *testing.T, dir string) {
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":     exits,
-			"serve":     serve,
-			"terminal":  onTerminal,
-			"twolines":  twoLines,
-			"noboxes":   noBoxes,
-			"once":      once,
-			"jsonlines": jsonLines,
-			"asked":     asked,
+			"exits":      exits,
+			"serve":      serve,
+			"terminal":   onTerminal,
+			"twolines":   twoLines,
+			"noboxes":    noBoxes,
+			"once":       once,
+			"jsonlines":  jsonLines,
+			"asked":      asked,
+			"fakeengine": fakeEngine,
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {

@@ -47,7 +47,7 @@ func (r report) write(s runner.Status) {
 		r.field("note", "what no feature covers, in the planner's words: "+s.Note)
 	}
 	r.field("project", s.Dir)
-	if s.Lent {
+	if s.Lent && !s.Running {
 		r.field("", "it is lent to the boxes' user; the next run gives it back")
 	}
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// fakeEngine answers as a Docker engine does, for what no test should do to a
+// real one that others use, and for engines that lack something:
+//
+//	fakeengine [leftovers] [no-seccomp] [no-memory] [rootless]
+//
+// It sets DOCKER_HOST and writes what it was asked to remove to the file removed.
+func fakeEngine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: fakeengine [leftovers] [no-seccomp] [no-memory] [rootless]")
+	}
+	dir, err := os.MkdirTemp("", "engine") // the path of a socket must be short
+	ts.Check(err)
+	listener, err := net.Listen("unix", dir+"/s")
+	ts.Check(err)
+	server := httptest.NewUnstartedServer(&engineAnswers{traits: args, removed: ts.MkAbs("removed")})
+	server.Listener = listener
+	server.Start()
+	ts.Defer(func() {
+		server.Close()
+		_ = os.RemoveAll(dir)
+	})
+	ts.Setenv("DOCKER_HOST", "unix://"+dir+"/s")
+}
+
+type engineAnswers struct {
+	traits  []string
+	removed string // file
+	mu      sync.Mutex
+}
+
+func (e *engineAnswers) has(trait string) bool {
+	return strings.Contains(" "+strings.Join(e.traits, " ")+" ", " "+trait+" ")
+}
+
+func (e *engineAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Api-Version", "1.41")
+	w.Header().Set("Content-Type", "application/json")
+	_, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v"), "/")
+	switch {
+	case r.Method == http.MethodDelete:
+		e.note(path)
+		w.WriteHeader(http.StatusNoContent)
+	case strings.HasSuffix(path, "_ping") || path == "":
+		fmt.Fprint(w, "OK")
+	case path == "info":
+		fmt.Fprint(w, e.info())
+	case path == "containers/json" && e.has("leftovers"):
+		fmt.Fprintf(w, `[{"Id":%q,"Names":["/old-box"],"State":"created","Labels":{"glovebox":"box"}},
+			{"Id":%q,"Names":["/theirs"],"State":"running","Labels":{"other":"x"}}]`, strings.Repeat("a", 64), strings.Repeat("b", 64))
+	case path == "volumes" && e.has("leftovers"):
+		fmt.Fprint(w, `{"Volumes":[{"Name":"glovebox-agent-old","Labels":{"glovebox":"agent"}},{"Name":"theirs","Labels":null}],"Warnings":[]}`)
+	case path == "volumes":
+		fmt.Fprint(w, `{"Volumes":[],"Warnings":[]}`)
+	case strings.HasSuffix(path, "/json") && strings.Count(path, "/") == 1:
+		fmt.Fprint(w, "[]")
+	default:
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"message":"no such thing"}`)
+	}
+}
+
+func (e *engineAnswers) info() string {
+	options := `"name=seccomp,profile=default"`
+	if e.has("no-seccomp") {
+		options = ""
+	}
+	if e.has("rootless") {
+		options += `,"name=rootless"`
+	}
+	return fmt.Sprintf(`{"ServerVersion":"20.10.24","OSType":"linux","OperatingSystem":"Fake","KernelVersion":"6.1","Architecture":"x86_64",
+		"Driver":"overlay2","CgroupVersion":"2","CgroupDriver":"systemd","SecurityOptions":[%s],"Runtimes":{"runc":{}},"DefaultRuntime":"runc",
+		"NCPU":2,"MemTotal":4294967296,"DockerRootDir":"/","MemoryLimit":%v,"SwapLimit":true,"PidsLimit":true,"CpuCfsPeriod":true,"CpuCfsQuota":true}`,
+		options, !e.has("no-memory"))
+}
+
+// note keeps what is asked to be removed.
+func (e *engineAnswers) note(path string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f, err := os.OpenFile(e.removed, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return // the script misses the file
+	}
+	defer f.Close()
+	fmt.Fprintln(f, path)
+}
