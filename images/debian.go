@@ -87,19 +87,20 @@ func (m *maker) pull(ctx context.Context, ref string) (digest string, err error)
 // importBase feeds the bootstrap's archive to the engine while it is written.
 func (m *maker) importBase(ctx context.Context, bootstrap func(context.Context, io.Writer, io.Writer) error) (Image, error) {
 	start := time.Now()
-	ctx, cancel := context.WithCancel(ctx)
+	making, cancel := context.WithCancel(ctx)
+	defer cancel()
 	r, w := io.Pipe()
 	out := m.say.stream()
 	made := make(chan error, 1)
 	go func() {
-		err := bootstrap(ctx, w, out)
+		err := bootstrap(making, w, out)
 		w.CloseWithError(err) // an archive that is cut must not become an image
 		made <- err
 	}()
 	id, err := m.store.Import(ctx, Import{
 		Tag:    bootstrapTag,
 		Labels: labels("debian", "Debian bookworm, bootstrapped with mmdebstrap on "+start.UTC().Format(time.DateOnly)),
-		RootFS: r,
+		RootFS: struct{ io.Reader }{r}, // not to be closed by a client that has its answer
 	}, io.Discard)
 	if err == nil {
 		_, err = io.Copy(io.Discard, r) // what an archive's reader leaves unread

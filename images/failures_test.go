@@ -146,6 +146,19 @@ func TestEnsureImportFails(t *testing.T) {
 	}
 }
 
+// Engines answer at the end of an archive, before its padding is read: that is no failure.
+func TestEnsureImportAnswersEarly(t *testing.T) {
+	steps := append(noRegistry(t),
+		step{op: "import", ref: bootstrapTag, img: Image{ID: "sha256:deb"}, unread: true},
+		step{op: "find", ref: "sha256:deb", img: Image{ID: "sha256:deb"}},
+		step{op: "build", ref: tagOf(t, "base"), img: Image{ID: "sha256:ba"}},
+		step{op: "find", ref: "sha256:ba", img: Image{ID: "sha256:ba"}})
+	padded := writes("an archive"+strings.Repeat("\x00", 1<<20), nil)
+	if _, err := Ensure(t.Context(), newScript(t, steps...), "base", Options{Bootstrap: padded}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Interrupting it is no failure of the registry, the build or the bootstrap: it just ends.
 func TestEnsureInterrupted(t *testing.T) {
 	for op, steps := range map[string][]step{
