@@ -119,8 +119,7 @@ func (b *budget) shrink(r Request, left decimal.Decimal) (_ Request, ok bool) {
 func (b *budget) settle(reserved decimal.Decimal, reply Reply) (Reply, error) {
 	spent := b.spent(reserved, reply.Usage)
 	if spent.GreaterThan(reserved) {
-		err := b.tooDear(reserved, spent)
-		return Reply{}, errors.Join(err, b.book.Failed(spent, err))
+		return Reply{}, b.fail(spent, b.tooDear(reserved, spent))
 	}
 	if err := b.book.Settle(spent, reply); err != nil {
 		return Reply{}, fmt.Errorf("book %s USD: %w", spent, err)
@@ -138,8 +137,7 @@ func (b *budget) tooDear(reserved, spent decimal.Decimal) error {
 		b.info.ID, spent, reserved, b.info.PriceSource)}
 }
 
-// failed books what a failure cost and returns it, with the ledger's own
-// failure if there is one.
+// failed finds out what a failure cost and books it.
 func (b *budget) failed(reserved decimal.Decimal, err error) error {
 	var e *Error
 	spent := reserved
@@ -148,8 +146,15 @@ func (b *budget) failed(reserved decimal.Decimal, err error) error {
 	} else if errors.As(err, &e) && refused(e) {
 		spent = decimal.Zero
 	}
+	return b.fail(spent, err)
+}
+
+// fail writes a failure down and returns it. If that can't be written, the
+// ledger's failure is the one that counts: it must not look like one that
+// passes by itself.
+func (b *budget) fail(spent decimal.Decimal, err error) error {
 	if berr := b.book.Failed(spent, err); berr != nil {
-		return errors.Join(err, fmt.Errorf("book a failure: %w", berr))
+		return fmt.Errorf("book a failed request (%v): %w", err, berr)
 	}
 	return err
 }

@@ -154,6 +154,17 @@ func TestBudgetNeedsItsBook(t *testing.T) {
 	}
 }
 
+// A ledger that can't be written ends the job; retrying would not help.
+func TestBudgetFailedBooking(t *testing.T) {
+	full := errors.New("no space left on device")
+	book := &memory{}
+	next := modelFunc(func() (Reply, error) { book.fail = full; return Reply{}, &Error{Fault: FaultServer} })
+	_, err := Budget(next, dollarModel(), usd("1000"), book).Reply(context.Background(), hello(1))
+	if !errors.Is(err, full) || faultOf(err) != "" {
+		t.Errorf("got %v", err)
+	}
+}
+
 type modelFunc func() (Reply, error)
 
 func (f modelFunc) Reply(context.Context, Request) (Reply, error) { return f() }

@@ -219,10 +219,14 @@ func (f failure) retryAfter(h http.Header, now time.Time) time.Duration {
 // quotes one half hidden.
 var keyLike = regexp.MustCompile(`\bsk-[A-Za-z0-9_*.-]{6,}`)
 
+// shortestKey is a length below which a key is no secret, and removing it
+// would only take letters out of words.
+const shortestKey = 6
+
 // clean makes text of a server fit for people: without keys, on one line,
 // without control characters, at most 500 bytes.
 func clean(s, key string) string {
-	if key != "" {
+	if len(key) >= shortestKey {
 		s = strings.ReplaceAll(s, key, "[key]")
 	}
 	s = keyLike.ReplaceAllString(s, "[key]")

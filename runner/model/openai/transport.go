@@ -46,7 +46,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	timer := time.AfterFunc(t.config.FirstByte, func() { cancel(errSilent) })
 	w := &watch{ctx: ctx, cancel: cancel, timer: timer, idle: t.config.Idle, first: t.config.FirstByte}
-	resp, err := t.send(req.WithContext(ctx))
+	resp, err := t.send(req.Clone(ctx))
 	if err != nil {
 		w.stop()
 		return nil, w.explain(parent, err)
