@@ -139,7 +139,7 @@ func TestEndlessAnswers(t *testing.T) {
 		"one line":       {strings.Repeat("x", 1<<16), maxBody},
 		"chunks":         {said(strings.Repeat("x", 1<<16)), 2 << 20},
 		"comments":       {": " + strings.Repeat("x", 1<<16) + "\n", maxBody},
-		"short lines":    {"data: [\n" + strings.Repeat("data: 1,\n", 8<<10), maxBody},
+		"short lines":    {"data: [\n" + strings.Repeat("data: 1,\n", 8<<10), 2 << 20},
 		"one long event": {"data: \"" + strings.Repeat("x", 1<<16) + "\n", maxBody},
 	} {
 		t.Run(name, func(t *testing.T) {
