@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"strings"
 	"time"
@@ -40,34 +41,35 @@ func noBoxes(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // once checks that nothing was done twice in a job that was killed and went
-// on: every feature passed once, no commit has the message of another one,
-// and each event follows the one before: once DIR
+// on: every feature passed once, no two commits are for the same thing (one
+// commit may be recorded twice: it was made, and after a kill found made), and
+// each event follows the one before: once DIR
 func once(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: once DIR")
 	}
 	events, err := runner.ReadLedger(ts.MkAbs(args[0]))
 	ts.Check(err)
-	seen := map[string]bool{}
+	seen := map[string]string{}
 	for i, e := range events {
 		if e.Seq != int64(i)+1 {
 			ts.Fatalf("event %d has number %d", i+1, e.Seq)
 		}
-		what := ""
+		what, which := "", fmt.Sprint(e.Seq)
 		switch e.Kind {
 		case ledger.Passed:
 			what = "passed " + e.Feature
 		case ledger.CommitEnd:
-			what = "commit " + e.Commit.Message
+			what, which = "commit "+e.Commit.Message, e.Commit.Hash
 		case ledger.Approved:
 			what = "approved"
 		default:
 			continue
 		}
-		if seen[what] {
-			ts.Fatalf("twice: %s", what)
+		if before, ok := seen[what]; ok && before != which {
+			ts.Fatalf("twice: %s (%s, %s)", what, before, which)
 		}
-		seen[what] = true
+		seen[what] = which
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 const (
 	minMemory  = 32 << 20
 	minDisk    = 16 << 20
-	minPIDs    = 16
+	minPIDs    = 32   // the agent and a little more
 	minCPUs    = 0.01 // Docker's own
 	minTimeout = time.Second
 	maxTimeout = 24 * time.Hour
