@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/yamux"
 
@@ -22,6 +23,7 @@ type Box struct {
 	session *yamux.Session
 	http    *http.Transport
 	limits  Limits
+	grace   time.Duration // see the constant; tests shorten it
 
 	closing  sync.Once
 	closeErr error
@@ -38,7 +40,7 @@ func Open(ctx context.Context, e Engine, s Spec) (*Box, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the stream to box %s: %w", conn.ID(), err), conn.Close())
 	}
-	b := &Box{conn: conn, session: session, limits: s.Limits}
+	b := &Box{conn: conn, session: session, limits: s.Limits, grace: grace}
 	b.http = &http.Transport{
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			return session.OpenStream()

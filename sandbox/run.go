@@ -42,18 +42,18 @@ func (b *Box) Run(ctx context.Context, c Command) (Result, error) {
 	began := time.Now()
 	var out wire.Output
 	var res wire.Result
-	err = b.ask(ctx, c.Timeout+grace, r, func(answer *http.Response) (err error) {
+	err = b.ask(ctx, c.Timeout+b.grace, r, func(answer *http.Response) (err error) {
 		res, err = wire.ReadFrames(answer.Body, c.Head, c.Tail, &out)
 		return err
 	})
+	if err != nil || res.TimedOut {
+		b.Close()
+	}
 	switch {
 	case errors.Is(err, errHardDeadline):
 		return Result{ExitCode: -1, Signal: "SIGKILL", TimedOut: true, Head: out.Head, Tail: out.Tail, Duration: time.Since(began)}, nil
 	case err != nil:
 		return Result{}, b.lost("run a command in", err)
-	}
-	if res.TimedOut {
-		b.Close()
 	}
 	return result(res, out), nil
 }
