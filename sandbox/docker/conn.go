@@ -38,9 +38,12 @@ type conn struct {
 var _ sandbox.Conn = (*conn)(nil)
 
 // newConn takes over a container and the stream that is attached to it, and
-// begins to wait for its end. The container may run or be about to.
-func newConn(a api, id string, stream types.HijackedResponse) *conn {
+// begins to wait for its end, before the container is started so that no end
+// is too early. It heeds start only until the engine waits too.
+func newConn(start context.Context, a api, id string, stream types.HijackedResponse) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
+	stop := context.AfterFunc(start, cancel)
+	defer stop()
 	c := &conn{id: id, api: a, stream: stream, exited: make(chan struct{}), forget: cancel}
 	c.out.r = stream.Reader
 	result, failed := a.ContainerWait(ctx, id, container.WaitConditionNextExit)

@@ -58,7 +58,7 @@ func TestDemuxFaults(t *testing.T) {
 }
 
 // A frame may claim 4 GiB and standard error may never end: what is held stays small.
-func TestDemuxIsBounded(t *testing.T) {
+func TestI7StreamIsBounded(t *testing.T) {
 	var h [headerSize]byte
 	h[0] = streamErr
 	binary.BigEndian.PutUint32(h[4:], 1<<32-1)
@@ -88,4 +88,18 @@ func TestTailKeepsTheEnd(t *testing.T) {
 			t.Errorf("pieces of %d: %d bytes kept, not the end", piece, len(k.String()))
 		}
 	}
+}
+
+// Whatever comes in, there is an end to it, and no more comes out than came in.
+func FuzzDemux(f *testing.F) {
+	f.Add([]byte(frame(streamOut, "hello") + frame(streamErr, "oops")))
+	f.Add([]byte(frame(streamFault, "x")))
+	f.Add([]byte{1, 0, 0, 0, 255, 255, 255, 255, 'x'})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		d := &demux{r: bytes.NewReader(in)}
+		out, _ := io.ReadAll(d)
+		if len(out) > len(in) || len(d.errs.String()) > keepErr {
+			t.Errorf("%d bytes in, %d out, %d kept", len(in), len(out), len(d.errs.String()))
+		}
+	})
 }

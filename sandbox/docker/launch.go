@@ -25,6 +25,13 @@ const helloTime = 20 * time.Second
 // cancelled: one given up may still make a container, which nobody knew of.
 const createTime = 30 * time.Second
 
+// startTime bounds a whole start by an engine that hangs. Engines start boxes
+// one after the other when many are asked for at once, about 8 a second on two
+// processors.
+const startTime = 2 * time.Minute
+
+var errSlow = fmt.Errorf("the engine did not start it within %s", startTime)
+
 // plan is a container that is about to become a box.
 type plan struct {
 	config *container.Config
@@ -39,6 +46,8 @@ var errAgent = errors.New("the agent does not come up")
 // launch makes a container of p and starts it. On any error nothing is left.
 func (e *Engine) launch(ctx context.Context, p plan, f Facts) (_ *conn, err error) {
 	begun := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, startTime, errSlow)
+	defer cancel()
 	id, err := e.create(ctx, p, f)
 	if err != nil {
 		return nil, err
@@ -47,25 +56,29 @@ func (e *Engine) launch(ctx context.Context, p plan, f Facts) (_ *conn, err erro
 	if err != nil {
 		return nil, errors.Join(err, remove(e.api, id))
 	}
-	c := newConn(e.api, id, stream)
+	c := newConn(ctx, e.api, id, stream)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}()
 	if err := e.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		return nil, begin(ctx, fmt.Errorf("%w: %w", errAgent, err))
+		return nil, orCancelled(ctx, fmt.Errorf("%w: %w", errAgent, err))
 	}
 	if err := greet(ctx, c, p.hello); err != nil {
-		return nil, begin(ctx, fmt.Errorf("%w: %w%s", errAgent, err, because(c.Diagnosis())))
+		return nil, orCancelled(ctx, fmt.Errorf("%w: %w%s", errAgent, err, because(c.Diagnosis())))
 	}
 	e.log.Debug("box started", "box", c.ID(), "took", time.Since(begun))
 	return c, nil
 }
 
-// begin lets a cancelled context speak first: what fails because of it says nothing about the box.
-func begin(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+// orCancelled lets a context that has ended speak first: what fails because of
+// it says nothing about the box.
+func orCancelled(ctx context.Context, err error) error {
+	switch {
+	case context.Cause(ctx) == errSlow:
+		return errSlow
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	return err
@@ -126,7 +139,7 @@ func (e *Engine) attach(ctx context.Context, id string) (types.HijackedResponse,
 	select {
 	case a := <-done:
 		if a.err != nil {
-			return a.stream, fmt.Errorf("attach to container: %w", begin(ctx, a.err))
+			return a.stream, fmt.Errorf("attach to container: %w", orCancelled(ctx, a.err))
 		}
 		return a.stream, nil
 	case <-ctx.Done():
@@ -135,7 +148,7 @@ func (e *Engine) attach(ctx context.Context, id string) (types.HijackedResponse,
 				a.stream.Close()
 			}
 		}()
-		return types.HijackedResponse{}, ctx.Err()
+		return types.HijackedResponse{}, orCancelled(ctx, nil)
 	}
 }
 

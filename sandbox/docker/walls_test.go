@@ -121,7 +121,7 @@ func TestContainerForRefuses(t *testing.T) {
 
 // A hidden directory that is missing would be made by Docker, as root, and a
 // link might lead Docker out of the workspace.
-func TestHiddenExist(t *testing.T) {
+func TestI6HiddenIsNoLink(t *testing.T) {
 	dir := t.TempDir()
 	for _, d := range []string{"there", "elsewhere"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
