@@ -174,8 +174,7 @@ work      1 session, 1,234 turns, 2 calls, 1 box, 0 commits,
 model     openrouter/v/m
 tokens    1,234,567 in, 89 out
 cost      0.012345 USD of at most 5
-note      what no feature covers, in the planner's words:
-          Colours are not covered.
+uncovered in the planner's words: Colours are not covered.
 project   /work/app
           it is lent to the boxes' user; the next run gives
           it back

@@ -112,6 +112,9 @@ func (a *app) runJob(ctx context.Context, o order, options runner.Options, p *pr
 	status, err := runner.Run(ctx, options)
 	stop()
 	if !o.json && (err == nil || status.ID != "") {
+		if !o.quiet {
+			a.screen.Print("") // between the progress and the result
+		}
 		a.showReport(o.dir, status)
 	}
 	var e *runner.Error

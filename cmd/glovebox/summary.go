@@ -44,7 +44,7 @@ func (r report) write(s runner.Status) {
 	r.field("tokens", fmt.Sprintf("%s in, %s out", thousands(s.Prompt), thousands(s.Output)))
 	r.field("cost", fmt.Sprintf("%s USD of at most %s", s.Spent.String(), s.Budget.String()))
 	if s.Note != "" {
-		r.field("note", "what no feature covers, in the planner's words: "+s.Note)
+		r.field("uncovered", "in the planner's words: "+s.Note)
 	}
 	r.field("project", s.Dir)
 	if s.Lent && !s.Running {
