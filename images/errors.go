@@ -87,7 +87,7 @@ func noBaseError(ref string, err error) error {
 		Reason: fmt.Sprintf("there is no Debian to build the image on: %s, and mmdebstrap is not installed", oneLine(err)),
 		Hint: "either let the engine reach a registry (docker pull " + ref +
 			"), or install mmdebstrap (apt-get install mmdebstrap), or bring an image of your own with --image",
-		Err: err,
+		Err: errors.Join(ErrNoRegistry, errors.New(err.Error())), // a Debian that is not found is nobody's wrong name
 	}
 }
 

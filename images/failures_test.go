@@ -24,14 +24,15 @@ func noRegistry(t *testing.T) []step {
 // With neither a registry nor mmdebstrap a person is told both ways out.
 func TestEnsureNeither(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	store := newScript(t, noRegistry(t)...)
-	_, err := Ensure(t.Context(), store, "base", Options{})
+	steps := noRegistry(t)
+	steps[2].err = ErrNotFound
+	_, err := Ensure(t.Context(), newScript(t, steps...), "base", Options{})
 	e := asError(t, err)
-	wantText(t, e.Reason, "no registry answers, and mmdebstrap is not installed")
+	wantText(t, e.Reason, "no such image, and mmdebstrap is not installed")
 	wantText(t, e.Hint, "docker pull debian:bookworm-slim")
 	wantText(t, e.Hint, "apt-get install mmdebstrap")
-	if !errors.Is(err, ErrNoRegistry) {
-		t.Error("the cause is lost")
+	if !errors.Is(err, ErrNoRegistry) || errors.Is(err, ErrNotFound) {
+		t.Error("it reads as if the name of the image were wrong")
 	}
 }
 
@@ -195,6 +196,24 @@ func (c *cancels) Import(ctx context.Context, i Import, p io.Writer) (string, er
 		c.cancel()
 	}
 	return c.script.Import(ctx, i, p)
+}
+
+// An interrupted bootstrap ends at once, with all that it has started.
+func TestMmdebstrapInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	fake := "#!/bin/sh\ntrap 'echo cleaned >&2; exit 1' TERM\necho started >&2\nwhile :; do sleep 0.1; done\n"
+	if err := os.WriteFile(filepath.Join(dir, "mmdebstrap"), []byte(fake), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	ctx, cancel := context.WithCancel(t.Context())
+	var said strings.Builder
+	start := time.Now()
+	err := newMaker(nil, Options{}).bootstrap()(ctx, io.Discard, io.MultiWriter(&said, writerFunc(cancel)))
+	if !errors.Is(err, context.Canceled) || time.Since(start) > 10*time.Second {
+		t.Errorf("after %s: %v", time.Since(start), err)
+	}
+	wantText(t, said.String(), "cleaned")
 }
 
 // mmdebstrap gets proxies but no keys, its archive is passed on, its failure is told.

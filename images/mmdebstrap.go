@@ -45,8 +45,10 @@ func mmdebstrap(ctx context.Context, path string, environ []string, rootfs, prog
 	cmd.Env = bootstrapEnv(environ)
 	cmd.Stdout = rootfs
 	cmd.Stderr = progress
-	// It unmounts and removes its directory when it is asked to end.
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	// Asked to end it unmounts and removes its directory; but it ends at once
+	// only if the programs it has started, a group of their own, are asked too.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
 	if err := cmd.Run(); err != nil {
 		return errors.Join(ctx.Err(), fmt.Errorf("run mmdebstrap: %w", err))
