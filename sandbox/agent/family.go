@@ -97,15 +97,17 @@ func (f *family) childless() bool {
 	return unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
 }
 
-// running are the processes that start started and that have not been reaped.
-func (f *family) running() map[int]bool {
+// snapshot is every process that there is, and which of them start started
+// and are not reaped. Nothing is started or reaped meanwhile: a command that
+// ended between the two would look like something that was left.
+func (f *family) snapshot() (table, map[int]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	pids := make(map[int]bool, len(f.waiting))
+	running := make(map[int]bool, len(f.waiting))
 	for pid := range f.waiting {
-		pids[pid] = true
+		running[pid] = true
 	}
-	return pids
+	return processes(), running
 }
 
 // killAll kills everything in the box but the agent: as process 1 in one call

@@ -96,7 +96,8 @@ func (f *family) left() []wire.Process {
 	if f.childless() {
 		return nil
 	}
-	all, me, running := processes(), os.Getpid(), f.running()
+	all, running := f.snapshot()
+	me := os.Getpid()
 	var pids []int
 	for pid, p := range all {
 		if pid == me || p.dead() || running[p.session] || all.descends(p, running) {
