@@ -16,7 +16,7 @@ func (u Use) Summary() string {
 	const long = 110
 	switch u.Name {
 	case Bash:
-		return "bash " + plain.Line(u.Command, long)
+		return "bash " + plain.Line(strings.ReplaceAll(strings.TrimSpace(u.Command), "\n", "; "), long)
 	case Read:
 		s := "read " + plain.Line(show(u.Path), long-20)
 		if u.Offset > 1 {

@@ -167,7 +167,6 @@ func pins(p model.Price) map[string]any {
 			map[string]any{"id": "response-healing", "enabled": false},
 			map[string]any{"id": "context-compression", "enabled": false},
 		},
-		"usage": map[string]any{"include": true},
 	}
 }
 
