@@ -45,6 +45,7 @@ type Pool struct {
 	closed bool
 	kept   *Box              // ScopeSession: the box that nobody uses right now
 	out    map[*Box]struct{} // taken and not given back
+	failed []error           // boxes that could not be destroyed
 
 	// busy counts starts and ends under way, and boxes that are out.
 	busy sync.WaitGroup
@@ -72,7 +73,7 @@ func (p *Pool) Take(ctx context.Context) (*Box, error) {
 		if kept.Lost() == nil {
 			return kept, nil
 		}
-		kept.Close()
+		p.end(kept)
 		p.forget(kept)
 		return p.Take(ctx)
 	}
@@ -111,7 +112,7 @@ func (p *Pool) start(ctx context.Context) (*Box, error) {
 	p.out[b] = struct{}{}
 	p.mu.Unlock()
 	if closed {
-		b.Close()
+		p.end(b)
 		p.forget(b)
 		return nil, ErrPoolClosed
 	}
@@ -142,8 +143,17 @@ func (p *Pool) Give(b *Box) {
 	delete(p.out, b)
 	go func() {
 		defer p.busy.Done()
-		b.Close()
+		p.end(b)
 	}()
+}
+
+// end destroys a box and remembers if that failed: Close tells it.
+func (p *Pool) end(b *Box) {
+	if err := b.Close(); err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.failed = append(p.failed, err)
+	}
 }
 
 // forget drops a box that has ended.
@@ -157,8 +167,9 @@ func (p *Pool) forget(b *Box) {
 }
 
 // Close ends every box of the pool, also those that are still taken, and
-// returns when all are gone or ctx is done; then the error says so. It may be
-// called more than once. After it Take fails with [ErrPoolClosed].
+// returns when all are gone or ctx is done; then the error says so, as it does
+// of every box that the engine could not destroy. It may be called more than
+// once. After it Take fails with [ErrPoolClosed].
 func (p *Pool) Close(ctx context.Context) error {
 	p.cancel()
 	p.mu.Lock()
@@ -177,7 +188,7 @@ func (p *Pool) Close(ctx context.Context) error {
 
 	for _, b := range ending {
 		go func() {
-			b.Close()
+			p.end(b)
 			p.forget(b)
 		}()
 	}
@@ -188,7 +199,9 @@ func (p *Pool) Close(ctx context.Context) error {
 	}()
 	select {
 	case <-gone:
-		return nil
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return errors.Join(p.failed...)
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the session's boxes to end: %w", ctx.Err())
 	}
