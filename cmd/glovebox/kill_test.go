@@ -10,18 +10,36 @@ import (
 	"github.com/glovebox-run/glovebox/runner/ledger"
 )
 
-// killAt names the variable that says at which event of the ledger
-// glovebox-killed ends, as KIND:N, the Nth of that kind in this process. It
-// ends as by kill -9, right after the event is on disk and before anything
-// else happens.
-const killAt = "GLOVEBOX_TEST_KILL_AT"
+// What the variables name is an event of the ledger as KIND:N, the Nth of that
+// kind in this process.
+const (
+	// killAt is where glovebox-killed ends as by kill -9, right after the event
+	// is on disk and before anything else happens.
+	killAt = "GLOVEBOX_TEST_KILL_AT"
+	// stuckAt is where glovebox-stuck gets both signals, and stays stuck.
+	stuckAt = "GLOVEBOX_TEST_STUCK_AT"
+)
 
 // killedMain is main, but for its end.
 func killedMain() {
-	kind, number, _ := strings.Cut(os.Getenv(killAt), ":")
+	mainUntil(killAt, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) })
+}
+
+// stuckMain is main with a job that does not end when it is asked to.
+func stuckMain() {
+	mainUntil(stuckAt, func() {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	})
+}
+
+// mainUntil is main up to an event of the ledger; there it acts and does
+// nothing more.
+func mainUntil(variable string, act func()) {
+	kind, number, _ := strings.Cut(os.Getenv(variable), ":")
 	left, err := strconv.Atoi(number)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, killAt+":", err)
+		fmt.Fprintln(os.Stderr, variable+":", err)
 		os.Exit(99)
 	}
 	ctx, cancel := signalContext()
@@ -32,8 +50,8 @@ func killedMain() {
 			return
 		}
 		if left--; left == 0 {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {} // the signal is on its way
+			act()
+			select {}
 		}
 	}
 	os.Exit(a.run(ctx, os.Args))

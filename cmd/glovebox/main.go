@@ -39,3 +39,8 @@ func signalContext() (context.Context, context.CancelFunc) {
 	}()
 	return ctx, cancel
 }
+
+// outliveReaders keeps a job from ending in the middle when whoever reads its
+// output goes away (`glovebox run ... | head`): writing fails then, and what
+// it would have said stands in the ledger.
+func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }

@@ -102,12 +102,13 @@ func (a *app) askForeign(ctx context.Context, dir string) error {
 
 // runJob runs the job, shows its progress and its end.
 func (a *app) runJob(ctx context.Context, o order, options runner.Options, p *progress) error {
+	outliveReaders()
 	stop := p.Run()
 	defer stop()
-	quiet := context.AfterFunc(ctx, func() {
+	silent := context.AfterFunc(ctx, func() {
 		a.screen.Print("glovebox: ending cleanly; once more to stop at once")
 	})
-	defer quiet()
+	defer silent()
 	options.Observe = a.observer(o, p)
 	status, err := runner.Run(ctx, options)
 	stop()

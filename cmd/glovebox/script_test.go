@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"glovebox":        main,
 		"glovebox-killed": killedMain,
+		"glovebox-stuck":  stuckMain,
 	})
 }
 
@@ -61,13 +62,27 @@ func runScripts(t *testing.T, dir string) {
 			}
 			e.Setenv("HOME", e.WorkDir+"/home")
 			e.Setenv("XDG_CACHE_HOME", cache)
-			spec, err := os.ReadFile("../../prompts/app_spec.txt")
-			if err != nil {
-				return err
-			}
-			return os.WriteFile(e.WorkDir+"/spec.txt", spec, 0o644)
+			return copyFiles(e.WorkDir, map[string]string{
+				"spec.txt":   "../../prompts/app_spec.txt",
+				"hello.txt":  "../../examples/hello/spec.txt",
+				"hello.yaml": "../../examples/hello/hello.yaml",
+			})
 		},
 	})
+}
+
+// copyFiles puts files into a script's directory.
+func copyFiles(dir string, files map[string]string) error {
+	for name, from := range files {
+		text, err := os.ReadFile(from)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(dir+"/"+name, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exits runs a command that must end with a code: exits CODE COMMAND ARGS...
