@@ -159,7 +159,7 @@ func TestSummary(t *testing.T) {
 		u    tool.Use
 		want string
 	}{
-		{tool.Use{Name: tool.Bash, Command: "cd x\n\x1b[31mls"}, "bash cd x ls"},
+		{tool.Use{Name: tool.Bash, Command: "cd x\n\x1b[31mls"}, "bash cd x; ls"},
 		{tool.Use{Name: tool.Read, Path: "/workspace/a.py", Offset: 41}, "read a.py from line 41"},
 		{tool.Use{Name: tool.Write, Path: "a.py", Content: "a\nb"}, "write a.py, 2 lines"},
 		{tool.Use{Name: tool.Edit, Path: "~/x"}, "edit $HOME/x"},
