@@ -30,7 +30,7 @@ type Recipe struct {
 
 	dockerfile []byte
 	// takes is about how long building it takes without its parents: as
-	// measured on 2 cores with a mirror nearby, rounded up.
+	// measured on 2 cores with a mirror nearby and other work going on, rounded up.
 	takes time.Duration
 }
 
@@ -45,13 +45,13 @@ func recipe(name, debian string) (Recipe, bool) {
 	r := Recipe{Name: name}
 	switch name {
 	case "base":
-		r.takes = 20 * time.Second
+		r.takes = 30 * time.Second
 	case "python":
-		r.Parent, r.takes = "base", 20*time.Second
+		r.Parent, r.takes = "base", 30*time.Second
 	case "node":
-		r.Parent, r.takes = "base", 90*time.Second
+		r.Parent, r.takes = "base", 2*time.Minute
 	case "go":
-		r.Parent, r.takes = "base", time.Minute
+		r.Parent, r.takes = "base", 90*time.Second
 	default:
 		return Recipe{}, false
 	}
