@@ -252,8 +252,8 @@ func uniqueAgent(t testing.TB, e *Engine) func(string) (binary.Agent, error) {
 	}
 	a = agentOf(append(slices.Clone(a.Bytes), word()...))
 	t.Cleanup(func() {
-		for _, v := range volumesOf(t, e, a) {
-			if err := e.api.VolumeRemove(context.Background(), v, true); err != nil {
+		for _, n := range volumesOf(t, e, a) {
+			if err := e.api.VolumeRemove(context.Background(), strings.TrimSuffix(volumeName(a.Build, 0), "0")+n, false); err != nil {
 				t.Error(err)
 			}
 		}
@@ -270,7 +270,8 @@ func agentVolumes(t testing.TB, e *Engine) []string {
 	return volumesOf(t, e, a)
 }
 
-func volumesOf(t testing.TB, e *Engine, a binary.Agent) (names []string) {
+// volumesOf are the numbers of an agent's volumes. Each must carry our label.
+func volumesOf(t testing.TB, e *Engine, a binary.Agent) (numbers []string) {
 	r, err := e.api.VolumeList(context.Background(), volume.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -281,9 +282,9 @@ func volumesOf(t testing.TB, e *Engine, a binary.Agent) (names []string) {
 			if _, ours := v.Labels[Label]; !ours {
 				t.Errorf("volume %s carries no label", v.Name)
 			}
-			names = append(names, strings.TrimPrefix(v.Name, prefix))
+			numbers = append(numbers, strings.TrimPrefix(v.Name, prefix))
 		}
 	}
-	slices.Sort(names)
-	return names
+	slices.Sort(numbers)
+	return numbers
 }

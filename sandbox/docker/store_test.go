@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
 	"github.com/glovebox-run/glovebox/images"
@@ -48,6 +49,23 @@ func derivedImage(t testing.TB, e *Engine, lines string) string {
 		}
 	})
 	return id
+}
+
+// removeStepsOn removes what a failed build leaves: the images of the steps
+// before, which have no name.
+func removeStepsOn(t testing.TB, e *Engine, base string) {
+	ctx := context.Background()
+	list, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"), filters.Arg("since", base))})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, i := range list {
+		if i.ParentID == base {
+			if _, err := e.api.ImageRemove(ctx, i.ID, image.RemoveOptions{}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 // usersImage builds an image as a user would: no label but those of its base.
@@ -100,7 +118,8 @@ func TestBuildFindList(t *testing.T) {
 // status of 200; what it said before is progress.
 func TestBuildFails(t *testing.T) {
 	e := testEngine(t)
-	toolsImage(t, e)
+	base := toolsImage(t, e)
+	t.Cleanup(func() { removeStepsOn(t, e, base) })
 	var progress strings.Builder
 	_, err := e.Build(t.Context(), images.Build{Tag: "glovebox-test/broken:1", Args: map[string]string{"WHO": "you"},
 		Context: dockerfile(t, "FROM "+toolsTag+"\nARG WHO\nRUN echo hello $WHO; exit 3\n")}, &progress)
