@@ -40,6 +40,7 @@ func (j *job) inspectImage(ctx context.Context) (images.Inventory, error) {
 	spec := j.boxSpec(false)
 	spec.Workspace, spec.Hidden = "", nil
 	var found images.Inventory
+	whole := false
 	err := j.withBox(ctx, forProbe, spec, func(box *sandbox.Box) error {
 		result, err := box.Run(ctx, sandbox.Command{Args: []string{"sh", "-c", images.ProbeScript},
 			Env: environment(j.o.Image), Timeout: probeTimeout, Head: probeOutput})
@@ -50,10 +51,10 @@ func (j *job) inspectImage(ctx context.Context) (images.Inventory, error) {
 			return &Error{Outcome: FailedRun, Reason: fmt.Sprintf("the image %s has no shell (sh)", j.o.Image.Ref),
 				Hint: "boxes need at least a shell; choose another image with --image"}
 		}
-		found = images.ParseInventory(result.Head)
+		found, whole = images.ParseInventory(result.Head), result.Success()
 		return nil
 	})
-	if err == nil {
+	if err == nil && whole {
 		j.remember(found)
 	}
 	return found, err
