@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -50,12 +49,11 @@ func (a *app) doctorAction(c *cli.Context) error {
 	checks := append(a.checkEngine(c.Context), a.checkKeys())
 	usable := !slices.ContainsFunc(checks, func(c check) bool { return c.State == checkMissing })
 	if c.Bool("json") {
-		e := json.NewEncoder(a.stdout)
-		e.SetIndent("", "  ")
-		if err := e.Encode(struct {
+		err := a.printJSON(struct {
 			Usable bool    `json:"usable"`
 			Checks []check `json:"checks"`
-		}{usable, checks}); err != nil {
+		}{usable, checks}, true)
+		if err != nil {
 			return err
 		}
 	} else {
@@ -157,7 +155,7 @@ func (a *app) checkKeys() check {
 		}
 	}
 	if len(set) == 0 {
-		return check{"keys", checkWarn, "none of " + strings.Join(provider.Keys(), ", ") + " is set", "export one for a hosted model; ollama/ and scripted/ models need none"}
+		return check{"keys", checkWarn, "none is set", "export OPENROUTER_API_KEY or OPENAI_API_KEY for a hosted model; ollama/ and scripted/ models need none"}
 	}
 	return check{"keys", checkOK, strings.Join(set, ", "), ""}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,23 +44,27 @@ func (a *app) imageListAction(c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = engine.Close() }() // everything it said has been read
+	origins := map[string]bool{}
 	for _, name := range images.Names() {
 		recipe, _ := images.Info(name)
-		state, more := "-", recipe.Why
+		state := "-"
 		img, err := engine.Find(c.Context, recipe.Tag)
 		switch {
 		case err == nil:
 			state = units.HumanSize(float64(img.Size))
-			more += " (on " + images.Origin(img) + ")"
+			origins[plain(images.Origin(img))] = true
 		case !errors.Is(err, images.ErrNotFound):
 			return err
 		}
 		if name == images.Default {
 			name += "*"
 		}
-		a.print("%s %s %s", pad(name, 8), pad(state, 8), cut(plain(more), max(a.outColumns()-18, 30)))
+		a.print("%s %s %s", pad(name, 8), pad(state, 8), plain(recipe.Why))
 	}
 	a.print("\n* the default. A size says that the image is here; the others are built when a run needs them.")
+	for _, origin := range slices.Sorted(maps.Keys(origins)) {
+		a.print("Built on %s.", origin)
+	}
 	return a.imageLeftovers(c, engine)
 }
 

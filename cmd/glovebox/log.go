@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,15 +34,15 @@ func (a *app) logAction(c *cli.Context) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a job that was never started has none
 		return fail(runner.FailedRun, "", "read the ledger: %v", err)
 	}
-	out := bufio.NewWriter(a.stdout)
 	for _, e := range events {
-		if !c.Bool("json") {
-			fmt.Fprintln(out, ledger.Line(e))
-			continue
+		if c.Bool("json") {
+			err = a.printJSON(e, false)
+		} else {
+			_, err = fmt.Fprintln(a.stdout, ledger.Line(e))
 		}
-		if err := json.NewEncoder(out).Encode(e); err != nil {
+		if err != nil {
 			return fmt.Errorf("print the ledger: %w", err)
 		}
 	}
-	return out.Flush()
+	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 
 	"github.com/hashicorp/go-hclog"
@@ -14,23 +13,15 @@ import (
 func (a *app) observer(o order, p *progress) func(ledger.Event) {
 	return func(e ledger.Event) {
 		if o.json {
-			a.printEvent(e)
+			// Whoever reads the events may have gone; the job goes on, its truth
+			// is in the ledger.
+			_ = a.printJSON(e, false)
 		}
 		p.Observe(e)
 		if a.onEvent != nil {
 			a.onEvent(e)
 		}
 	}
-}
-
-// printEvent writes an event as one line. Whoever reads it may have gone; the
-// job goes on, for its truth is in the ledger.
-func (a *app) printEvent(e ledger.Event) {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return // an event that could be written to the ledger can be written here
-	}
-	_, _ = a.stdout.Write(append(line, '\n'))
 }
 
 // logger is the operator's log: everything with --verbose, else what is wrong.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 
@@ -34,9 +33,7 @@ func (a *app) statusAction(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		e := json.NewEncoder(a.stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(s)
+		return a.printJSON(s, true)
 	}
 	r := report{w: a.stdout, columns: a.outColumns(), dir: args[0], readme: hasReadme(dir)}
 	r.write(s)
