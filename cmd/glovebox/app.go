@@ -74,7 +74,7 @@ func (a *app) dispatch(ctx context.Context, args []string) error {
 func (a *app) commandLine() *cli.App {
 	return &cli.App{
 		Name:                  "glovebox",
-		Usage:                 "builds software from a spec with a language model that it does not trust",
+		Usage:                 "builds software from a spec with a model that it does not trust",
 		Flags:                 []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version"}},
 		Action:                a.version,
 		Commands:              []*cli.Command{a.runCommand(), a.statusCommand(), a.logCommand(), a.cleanCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand()},
@@ -140,9 +140,10 @@ usage: glovebox COMMAND [flags] [arguments]
 commands:{{range .VisibleCommands}}
   {{printf "%-10s" .Name}}{{.Usage}}{{end}}
 
-` + "`glovebox COMMAND --help`" + ` explains a command. Exit codes: 0 done, 1 failed, 2 usage,
-3 incomplete, 4 budget, 5 model refused, 6 no sandbox, 7 rejected, 8 rate limit,
-130 interrupted.
+` + "`glovebox COMMAND --help`" + ` explains a command.
+
+exit codes: 0 done, 1 failed, 2 usage, 3 incomplete, 4 budget, 5 model refused,
+6 no sandbox, 7 rejected, 8 rate limit, 130 interrupted
 `
 
 const commandHelp = `usage: {{.HelpName}}{{if .VisibleFlags}} [flags]{{end}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}}

@@ -53,19 +53,25 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) 
 		return err
 	}
 	p.Doing("starting")
+	options := a.options(o, spec, dir)
+	options.Model, options.ModelInfo, options.Engine, options.Log = m, info, engine, log
+	options.Image = runner.Image{Ref: o.image, ID: img.ID, Path: img.Path}
+	return a.runJob(ctx, o, options, p)
+}
+
+// options are what a job is told of a command line.
+func (a *app) options(o order, spec runner.Spec, dir string) runner.Options {
 	options := runner.Options{
-		Spec: spec, Dir: dir,
-		Model: m, ModelName: o.model, ModelInfo: info,
-		Engine: engine, Image: runner.Image{Ref: o.image, ID: img.ID, Path: img.Path}, Limits: o.limits, Scope: o.scope,
+		Spec: spec, Dir: dir, ModelName: o.model, Limits: o.limits, Scope: o.scope,
 		Budget: o.budget, MaxTokens: o.maxTokens, MaxSessions: o.maxSessions, Features: o.features,
-		Redact: a.redact.String, CacheDir: a.cacheDir(), Version: versionText(), Log: log,
+		Redact: a.redact.String, CacheDir: a.cacheDir(), Version: versionText(),
 	}
 	if !o.yes {
 		options.Approve = func(ctx context.Context, list []feature.Feature, note string) error {
 			return a.approve(ctx, dir, list, note)
 		}
 	}
-	return a.runJob(ctx, o, options, p)
+	return options
 }
 
 // announce says what is about to be built, by whom, and within which bounds.

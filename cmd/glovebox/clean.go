@@ -9,7 +9,7 @@ import (
 func (a *app) cleanCommand() *cli.Command {
 	return command(&cli.Command{
 		Name:  "clean",
-		Usage: "removes containers and volumes of glovebox that nobody uses, and nothing else",
+		Usage: "removes leftover containers and volumes of glovebox, no others",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "images", DisableDefaultText: true, Usage: "remove the images that glovebox built, too"},
 			&cli.BoolFlag{Name: "force", DisableDefaultText: true, Usage: "remove even the boxes of processes that run now"},

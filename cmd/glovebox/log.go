@@ -14,7 +14,7 @@ import (
 func (a *app) logCommand() *cli.Command {
 	return command(&cli.Command{
 		Name:      "log",
-		Usage:     "prints what happened in the job of a project directory, one line an event",
+		Usage:     "prints what happened in the job of a project directory",
 		ArgsUsage: "DIR",
 		Flags:     []cli.Flag{&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "the events as JSON lines"}},
 		Action:    a.logAction,

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"os"
+	"path/filepath"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -39,11 +39,11 @@ func (a *app) logger(verbose bool) hclog.Logger {
 // cacheDir is where glovebox remembers what can be found out again, as the XDG
 // base directory specification says; "" if the environment names no place.
 func (a *app) cacheDir() string {
-	if dir := a.env("XDG_CACHE_HOME"); dir != "" {
-		return dir + string(os.PathSeparator) + "glovebox"
+	if dir := a.env("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "glovebox")
 	}
-	if home := a.env("HOME"); home != "" {
-		return home + "/.cache/glovebox"
+	if home := a.env("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".cache", "glovebox")
 	}
 	return ""
 }

@@ -13,12 +13,15 @@ import (
 func (a *app) runCommand() *cli.Command {
 	return command(&cli.Command{
 		Name:      "run",
-		Usage:     "builds a spec in a project directory; the same command goes on with what was begun",
+		Usage:     "builds a spec; the same command goes on with what was begun",
 		ArgsUsage: "SPEC",
 		Description: `SPEC is a text file that says what to build. Everything the model does happens
-in throwaway containers that see the project directory and nothing else.
+in throwaway containers that see the project directory and nothing else. Its
+tests must fail before and pass after; what the model says counts for nothing.
+
 Keys are read from OPENROUTER_API_KEY, OPENAI_API_KEY or, for custom/ models,
-GLOVEBOX_API_KEY.`,
+GLOVEBOX_API_KEY. GLOVEBOX_MODEL is the default of --model. scripted/todo needs
+no key: a script stands in for a model.`,
 		Flags:  runFlags(),
 		Action: a.runAction,
 	})

@@ -4,6 +4,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/urfave/cli/v2"
 
+	"github.com/glovebox-run/glovebox/images"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -12,7 +13,6 @@ import (
 const (
 	defaultBudget   = "5"
 	defaultFeatures = "3"
-	defaultImage    = "python"
 )
 
 // order is what a command line of `run` asks for, read and checked.
@@ -42,22 +42,22 @@ func runFlags() []cli.Flag {
 	}
 	return []cli.Flag{
 		text("project-dir", "", "`DIR` of the project; its last element is created"),
-		text("model", "", "`PROVIDER/MODEL`, for example openrouter/vendor/model:free ($GLOVEBOX_MODEL)"),
-		text("base-url", "", "`URL` of an OpenAI-compatible server, for custom/ models"),
-		text("price", "", "`IN/OUT` in USD per million tokens, for models without a known price"),
-		text("budget", defaultBudget, "`USD` that the whole job may cost at most; 0: free models only"),
+		text("model", "", "`MODEL`, for example openrouter/vendor/model:free"),
+		text("base-url", "", "`URL` of an OpenAI-compatible server, for custom/"),
+		text("price", "", "`IN/OUT`, USD per million tokens, if no table has it"),
+		text("budget", defaultBudget, "`USD` for the job at most; 0: free models only"),
 		text("features", defaultFeatures, "`N` features to plan"),
-		text("max-iterations", "0", "`N` sessions, then this run ends; 0: no limit"),
-		text("max-tokens", "0", "`N` tokens of a reply at most; 0: chosen by price and the model's limit"),
-		text("image", defaultImage, "`IMAGE` of the boxes: base, python, node, go, or any other"),
-		text("scope", string(sandbox.ScopeCall), "`SCOPE` of a box: call (a new one for every call) or session"),
+		text("max-iterations", "0", "`N` sessions of this run at most; 0: no limit"),
+		text("max-tokens", "0", "`N` tokens of a reply; 0: as the model allows"),
+		text("image", images.Default, "`IMAGE`: base, python, node, go or another"),
+		text("scope", string(sandbox.ScopeCall), "`SCOPE` of a box: a call, or a session"),
 		text("runtime", "", "`NAME` of the engine's runtime, if not its default"),
 		text("memory", "2g", "`SIZE` of the memory of a box"),
 		text("cpus", "2", "`N` processors of a box, for example 1.5"),
 		text("pids", "2048", "`N` processes and threads of a box"),
-		text("disk", "4g", "`SIZE` of the largest file and of /tmp of a box"),
+		text("disk", "4g", "`SIZE` of the largest file and /tmp of a box"),
 		text("timeout", "2m", "`TIME` for a command that names none"),
-		flag("yes", "accept the planned features, and a directory with files in it, unseen"),
+		flag("yes", "accept the planned features, and files in DIR, unseen"),
 		flag("json", "events as JSON lines on stdout"),
 		flag("quiet", "no progress", "q"),
 		flag("verbose", "the operator's log on stderr"),
