@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -128,6 +129,16 @@ func arguments(c *cli.Context, names ...string) ([]string, error) {
 // print writes a line of a result to stdout.
 func (a *app) print(format string, args ...any) {
 	fmt.Fprintf(a.stdout, format+"\n", args...)
+}
+
+// printHanging writes a text behind a prefix to stdout. On a terminal it is
+// broken into lines below one another; in a file it stays one line, for grep.
+func (a *app) printHanging(prefix, text string) {
+	lines := []string{plain(text)}
+	if f, ok := isTerminal(a.rawOut); ok {
+		lines = wrap(lines[0], max(columns(f)-width(prefix)-1, leastTextWide))
+	}
+	a.print("%s%s", prefix, strings.Join(lines, "\n"+pad("", width(prefix))))
 }
 
 // outColumns is how wide results may be: the terminal's width, or enough for a file.

@@ -58,9 +58,9 @@ func (a *app) doctorAction(c *cli.Context) error {
 		}
 	} else {
 		for _, c := range checks {
-			a.print("%s %s %s", pad(c.State, 8), pad(c.Name, 9), plain(c.Text))
+			a.printHanging(pad(c.State, 8)+" "+pad(c.Name, 9)+" ", c.Text)
 			if c.Hint != "" {
-				a.print("%s hint: %s", pad("", 18), plain(c.Hint))
+				a.printHanging(pad("", 19), "hint: "+c.Hint)
 			}
 		}
 	}

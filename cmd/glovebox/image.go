@@ -61,7 +61,7 @@ func (a *app) imageListAction(c *cli.Context) error {
 		}
 		a.print("%s %s %s", pad(name, 8), pad(state, 8), plain(recipe.Why))
 	}
-	a.print("\n* the default. A size says that the image is here; the others are built when a run needs them.")
+	a.print("\n* the default. Those without a size are built when a run needs them.")
 	for _, origin := range slices.Sorted(maps.Keys(origins)) {
 		a.print("Built on %s.", origin)
 	}
