@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -117,6 +118,29 @@ func ignoreSignals() {
 		for range signals {
 		}
 	}()
+	for sig := firstLibcSignal; sig <= lastLibcSignal; sig++ {
+		ignoreInKernel(sig)
+	}
+}
+
+// The real-time signals that C libraries use for themselves, and that the Go
+// runtime leaves alone: signal.Notify does not take them.
+const (
+	firstLibcSignal = 32
+	lastLibcSignal  = 34
+)
+
+// ignoreInKernel makes the kernel drop a signal. The kernel keeps a signal with
+// its default action from process 1 only while that process's first thread does
+// not block it, and Go blocks all of them whenever it starts a thread: in that
+// moment any process of the box could end the agent. Children inherit that these
+// three are ignored, which is harmless: a C library sets them up when it needs them.
+func ignoreInKernel(sig int) {
+	action := struct {
+		handler, flags, restorer uintptr
+		mask                     uint64
+	}{handler: 1} // SIG_IGN
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&action)), 0, unsafe.Sizeof(action.mask), 0, 0)
 }
 
 // startThreads makes the Go runtime start its threads now. Later, in a box that

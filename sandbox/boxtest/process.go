@@ -4,6 +4,8 @@ package boxtest
 
 import (
 	"context"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -114,12 +116,17 @@ func signals(t *testing.T, c contract) {
 	b := c.open(t)
 	// KILL and STOP, and the three real-time signals that C libraries keep for
 	// themselves, can be kept from process 1 only.
-	out := output(t, b, `i=1; while [ $i -le 64 ]; do
+	out := output(t, b, `round() { i=1; while [ $i -le 64 ]; do
 		case $PPID,$i in 1,*) kill -$i 1;; *,9|*,19|*,32|*,33|*,34) ;; *) kill -$i $PPID;; esac
-		i=$((i+1)); done 2>&1; echo alive`)
+		i=$((i+1)); done; }
+		n=0; while [ $n -lt 30 ]; do round; (:); n=$((n+1)); done 2>&1; echo alive`)
 	equal(t, "last line", strings.HasSuffix(out, "alive\n"), true)
 	equal(t, "after it", output(t, b, "echo on"), "on\n")
 }
+
+// libcSignals are 32 to 34 in a mask: C libraries keep them for themselves and
+// set them up anew, so it is no harm that the agent ignores them.
+const libcSignals = 0b111 << 31
 
 func inherited(t *testing.T, c contract) {
 	b := c.open(t)
@@ -128,7 +135,10 @@ func inherited(t *testing.T, c contract) {
 		name, value, _ := strings.Cut(line, ":")
 		switch name {
 		case "SigIgn", "SigBlk":
-			equal(t, name, strings.Trim(strings.TrimSpace(value), "0"), "")
+			mask, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+			if err != nil || mask&^libcSignals != 0 {
+				t.Errorf("%s of a child: %s, %v", name, value, err)
+			}
 		case "Umask":
 			equal(t, name, strings.TrimSpace(value), "0022")
 		}
@@ -151,9 +161,11 @@ func oomScore(t *testing.T, c contract) {
 		})
 	}
 	all.Wait()
-	if got := output(t, b, "cat /proc/$PPID/oom_score_adj"); got == "1000\n" {
-		t.Errorf("oom_score_adj of the agent: %q", got)
+	if own, err := os.ReadFile("/proc/self/oom_score_adj"); err == nil && string(own) == "1000\n" {
+		return // a fake box can't be better off than the test that started it
 	}
+	// Around a fork the agent has its children's score for an instant.
+	until(t, "the agent has its own score", func() bool { return output(t, b, "cat /proc/$PPID/oom_score_adj") != "1000\n" })
 }
 
 // undumpable: an agent that can be looked into can be lied for.
