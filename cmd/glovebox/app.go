@@ -47,7 +47,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err := a.dispatch(ctx, args); err != nil {
 		a.screen.Clear()
 		e := explain(err)
-		printFailure(a.stderr, e)
+		a.screen.Print(failureText(e))
 		code = e.Outcome.ExitCode()
 	}
 	if err := errors.Join(a.stdout.Flush(), a.stderr.Flush()); err != nil && code == 0 {

@@ -60,14 +60,8 @@ func (a *app) ensureImage(ctx context.Context, engine *docker.Engine, name strin
 	if !errors.As(err, &known) {
 		return img, fmt.Errorf("image %s: %w", name, err)
 	}
-	printDetail(progress, known.Detail)
-	e := explain(err)
-	return img, &runner.Error{Outcome: e.Outcome, Reason: known.Reason, Hint: known.Hint}
-}
-
-// printDetail shows the end of what a failed build printed.
-func printDetail(w io.Writer, detail string) {
-	if detail != "" {
-		fmt.Fprintln(w, detail) // lines above the error, for which nobody waits
+	if known.Detail != "" { // the end of what a failed build printed, also with --quiet
+		fmt.Fprintln(a.screen.lines("  "), known.Detail)
 	}
+	return img, &runner.Error{Outcome: explain(err).Outcome, Reason: known.Reason, Hint: known.Hint}
 }

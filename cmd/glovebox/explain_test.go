@@ -64,10 +64,9 @@ func TestExplainNamesWhatHappened(t *testing.T) {
 }
 
 // Whatever a failure says, it is two harmless lines of bounded length.
-func TestPrintFailure(t *testing.T) {
-	var out strings.Builder
-	printFailure(&out, &runner.Error{Reason: hostile + strings.Repeat("x", 1<<20), Hint: hostile})
-	if got := out.String(); !failureForm.MatchString(got) || strings.ContainsAny(got, "\x1b\u009b\x00\r") || len(got) > 2000 {
+func TestFailureText(t *testing.T) {
+	got := failureText(&runner.Error{Reason: hostile + strings.Repeat("x", 1<<20), Hint: hostile}) + "\n"
+	if !failureForm.MatchString(got) || strings.ContainsAny(got, "\x1b\u009b\x00\r") || len(got) > 2000 {
 		t.Errorf("got %q", got)
 	}
 }

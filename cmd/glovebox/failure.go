@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/glovebox-run/glovebox/runner"
 )
@@ -25,10 +24,11 @@ func usage(hint, format string, args ...any) error {
 	return fail(runner.Usage, hint, format, args...)
 }
 
-// printFailure writes the two lines that every failure consists of.
-func printFailure(w io.Writer, e *runner.Error) {
-	fmt.Fprintf(w, "glovebox: %s\n", cut(plain(e.Error()), maxMessage))
+// failureText is the two lines that every failure consists of.
+func failureText(e *runner.Error) string {
+	text := "glovebox: " + cut(plain(e.Error()), maxMessage)
 	if e.Hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", cut(plain(e.Hint), maxMessage))
+		text += "\nhint: " + cut(plain(e.Hint), maxMessage)
 	}
+	return text
 }

@@ -108,10 +108,7 @@ func (a *app) runJob(ctx context.Context, o order, options runner.Options, p *pr
 	outliveReaders()
 	stop := p.Run()
 	defer stop()
-	silent := context.AfterFunc(ctx, func() {
-		a.screen.Print("glovebox: ending cleanly; once more to stop at once")
-	})
-	defer silent()
+	defer a.announceEnding(ctx)()
 	options.Observe = a.observer(o, p)
 	status, err := runner.Run(ctx, options)
 	stop()
@@ -126,6 +123,21 @@ func (a *app) runJob(ctx context.Context, o order, options runner.Options, p *pr
 		return nil
 	}
 	return err
+}
+
+// announceEnding says that the job ends when ctx is cancelled, for that may
+// take a moment. The returned function stops that.
+func (a *app) announceEnding(ctx context.Context) (stop func()) {
+	said := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(said)
+		a.screen.Print("glovebox: ending cleanly; once more to stop at once")
+	})
+	return func() {
+		if !cancel() {
+			<-said
+		}
+	}
 }
 
 // showReport writes the summary of a job to stdout.
