@@ -127,12 +127,10 @@ func (j *job) buildOnce(ctx context.Context, f feature.Feature, red verdict) (pa
 
 // afterSession keeps what came of a session.
 func (j *job) afterSession(f feature.Feature, attempt int, end ending, passed bool) (_, blocked bool, err error) {
-	if j.list.Attempts == nil {
-		j.list.Attempts = map[string]int{}
-	}
-	j.list.Attempts[f.ID] = attempt
-	if err := j.list.Save(j.state.root, featuresFile); err != nil {
-		return false, false, err
+	if end.err == nil { // a provider's error uses up no attempt
+		if err := j.countAttempt(f, attempt); err != nil {
+			return false, false, err
+		}
 	}
 	if passed && end.note == "" {
 		end.note = "ended by " + end.how + "; verified"
@@ -150,6 +148,14 @@ func (j *job) afterSession(f feature.Feature, attempt int, end ending, passed bo
 		blocked = true
 	}
 	return passed, blocked, j.providerEnding(end)
+}
+
+func (j *job) countAttempt(f feature.Feature, attempt int) error {
+	if j.list.Attempts == nil {
+		j.list.Attempts = map[string]int{}
+	}
+	j.list.Attempts[f.ID] = attempt
+	return j.list.Save(j.state.root, featuresFile)
 }
 
 // decideCoding answers a coding session's finish: done is what the host sees,

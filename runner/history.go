@@ -29,13 +29,13 @@ func (h *history) add(e ledger.Event) {
 }
 
 func (h *history) end(e ledger.Event) {
-	if e.Ended.Kind == initializer {
-		h.planned++
-	}
 	if e.Ended.Ending == endProvider {
 		h.faults++
-	} else {
-		h.faults = 0
+		return // the model had no chance: no attempt is used up
+	}
+	h.faults = 0
+	if e.Ended.Kind == initializer {
+		h.planned++
 	}
 	if e.Feature != "" {
 		how := e.Ended.Ending
@@ -77,5 +77,5 @@ func (j *job) providerEnding(end ending) error {
 	if end.err == nil || passing(end.err) && j.replied && j.past.faults < providerErrors {
 		return nil
 	}
-	return modelError(end.err)
+	return ModelError(end.err)
 }

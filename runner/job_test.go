@@ -286,3 +286,58 @@ func TestI11NoWallNoRun(t *testing.T) {
 		t.Error(e)
 	}
 }
+
+// refusing is a model whose provider refuses until it is told otherwise.
+type refusing struct {
+	err error
+	actor
+}
+
+func (r *refusing) Reply(ctx context.Context, q model.Request) (model.Reply, error) {
+	if r.err != nil {
+		return model.Reply{}, r.err
+	}
+	return r.actor.Reply(ctx, q)
+}
+
+// A provider that refuses uses up no attempt: with the right key the same
+// command goes on, however often it was tried before.
+func TestProviderErrorsUseUpNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	m := &refusing{actor: greeter, err: &model.Error{Fault: model.FaultKey, Status: 401, Message: "bad key"}}
+	w.o.Model = m
+	for range initializerAttempts + 1 {
+		e := w.ends(FailedRun)
+		if !strings.Contains(e.Error(), "refuses the key (HTTP 401)") || e.Hint == "" {
+			t.Errorf("said %q, hint %q", e.Error(), e.Hint)
+		}
+	}
+	m.err = nil
+	w.on = func(e ledger.Event) {
+		if e.Kind == ledger.Approved {
+			m.err = &model.Error{Fault: model.FaultCredits, Status: 402, Message: "no credits"}
+		}
+	}
+	for range codingAttempts + 1 {
+		w.ends(FailedRun)
+	}
+	if s, err := ReadStatus(w.o.Dir); err != nil || s.Outcome != FailedRun || !strings.Contains(s.Reason, "no credits") || s.Hint == "" {
+		t.Errorf("status: %+v, %v", s, err)
+	}
+	m.err, w.on = nil, nil
+	w.done()
+}
+
+func TestFeaturesAreFixedOnceBegun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	w.o.MaxSessions = 1
+	w.ends(Incomplete)
+	w.o.Features = 7
+	if e := w.ends(Usage); !strings.Contains(e.Reason, "begun with 2 features") {
+		t.Error(e)
+	}
+	w.o.Features, w.o.MaxSessions = 0, 0
+	w.done()
+}

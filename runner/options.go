@@ -30,7 +30,7 @@ type Options struct {
 	Budget      decimal.Decimal // USD for the whole job, over all its processes
 	MaxTokens   int             // of a reply; 0: chosen by price and the model's limit
 	MaxSessions int             // of this process; 0: no limit
-	Features    int             // how many the initializer is asked for
+	Features    int             // how many the initializer is asked for; 0: as the job was begun, or DefaultFeatures
 
 	// Approve shows the list to a person. nil accepts it as it is (--yes).
 	// An *Error with outcome Rejected ends the job.
@@ -46,6 +46,10 @@ type Options struct {
 	Version  string // of glovebox, for the ledger
 	Log      hclog.Logger
 }
+
+// DefaultFeatures is how many features are planned unless somebody says
+// otherwise; the predecessor's number.
+const DefaultFeatures = 3
 
 // Spec is the text of what is to be built.
 type Spec struct {

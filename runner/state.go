@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -158,7 +159,7 @@ func (s *state) loadJob(spec Spec, features int) error {
 	record, err := readJob(s.root)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.job = jobRecord{V: stateVersion, ID: newJobID(), Spec: spec.Name, SpecHash: SpecHash(spec.Text),
-			Features: features, Created: time.Now().UTC()}
+			Features: cmp.Or(features, DefaultFeatures), Created: time.Now().UTC()}
 		return s.createJob(spec)
 	}
 	if err != nil {
@@ -168,6 +169,11 @@ func (s *state) loadJob(spec Spec, features int) error {
 		return &Error{Outcome: Usage,
 			Reason: fmt.Sprintf("this directory holds a job for another specification (%s)", record.Spec),
 			Hint:   "give the same specification to go on, or another --project-dir to begin"}
+	}
+	if features != 0 && features != record.Features {
+		return &Error{Outcome: Usage,
+			Reason: fmt.Sprintf("this job was begun with %d features, not %d", record.Features, features),
+			Hint:   "leave --features out to go on, or give another --project-dir to begin"}
 	}
 	s.job, s.resumed = record, true
 	return nil

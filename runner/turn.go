@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 
 	"github.com/glovebox-run/glovebox/prompts"
 	"github.com/glovebox-run/glovebox/runner/model"
@@ -74,38 +73,3 @@ func firstCap(asked int, info model.Info) int {
 // linesFor is the longest file in lines that one write in a reply of so many
 // tokens can hold.
 func linesFor(tokens int) int { return max(10, (tokens-tokensOfThought)/linesPerReply) }
-
-// modelError says how a job ends when the model or its provider fails for good.
-func modelError(err error) error {
-	var fault *model.Error
-	if !errors.As(err, &fault) {
-		return err
-	}
-	e := &Error{Outcome: FailedRun, Err: err}
-	switch fault.Fault {
-	case model.FaultWrongModel, model.FaultPaid, model.FaultNoPrice:
-		e.Outcome = ModelRefused
-	case model.FaultBudget:
-		e.Outcome = OverBudget
-	case model.FaultRateLimit, model.FaultDailyLimit:
-		e.Outcome = RateLimit
-	case model.FaultMissingKey, model.FaultUnknownName:
-		e.Outcome = Usage
-	}
-	return e
-}
-
-// passing says that a provider's error may be gone in the next session: it is
-// about this conversation or this moment, not about the key, the money or the model.
-func passing(err error) bool {
-	var fault *model.Error
-	if !errors.As(err, &fault) {
-		return false
-	}
-	switch fault.Fault {
-	case model.FaultServer, model.FaultRequest, model.FaultUnreachable:
-		return true
-	default:
-		return false
-	}
-}

@@ -115,7 +115,7 @@ func checkAgent(arch string) check {
 	if err != nil {
 		return check{"agent", checkMissing, err.Error(), "build glovebox with `make build`"}
 	}
-	return check{"agent", checkOK, fmt.Sprintf("linux/%s, %s, build %.12s", arch, units.HumanSize(float64(len(agent.Bytes))), agent.Build), ""}
+	return check{"agent", checkOK, fmt.Sprintf("linux/%s, %s, build %.12s", arch, units.HumanSize(float64(agent.Size)), agent.Build), ""}
 }
 
 // checkImage says whether the default image is here.

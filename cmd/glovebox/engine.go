@@ -41,7 +41,7 @@ func walls(ctx context.Context, engine *docker.Engine) error {
 	if err != nil {
 		return noEngine(ctx, err)
 	}
-	if _, err := binary.For(facts.Arch); err != nil {
+	if err := binary.Check(facts.Arch); err != nil {
 		return &runner.Error{Outcome: runner.NoSandbox, Hint: "build glovebox with `make build`, which makes bin/glovebox", Err: err}
 	}
 	return nil

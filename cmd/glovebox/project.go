@@ -16,7 +16,7 @@ const stateDir = ".glovebox"
 type projectState int
 
 const (
-	projectMissing projectState = iota // nothing yet; its parent is there
+	projectMissing projectState = iota // nothing yet; it can be created
 	projectEmpty                       // an empty directory
 	projectKnown                       // a job was begun there
 	projectForeign                     // files of which no job knows
@@ -52,17 +52,18 @@ func checkProject(dir, home string) (string, projectState, error) {
 	return abs, state, nil
 }
 
-// checkParent says whether dir can be created: only its last element is.
+// checkParent says whether dir can be created, with the directories above it
+// that are missing.
 func checkParent(dir, abs string) error {
 	parent := filepath.Dir(abs)
 	info, err := os.Stat(parent)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
-		return usage("create it first: mkdir -p "+parent, "project directory %s: its parent directory does not exist", dir)
+	case errors.Is(err, fs.ErrNotExist):
+		return checkParent(dir, parent)
+	case errors.Is(err, unix.ENOTDIR), err == nil && !info.IsDir():
+		return usage("name a path below a directory", "project directory %s: a part of it is a file", dir)
 	case err != nil:
 		return usage("name another directory", "project directory %s: %v", dir, cause(err))
-	case !info.IsDir():
-		return usage("name a path below a directory", "project directory %s: %s is a file", dir, parent)
 	case unix.Access(parent, unix.W_OK|unix.X_OK) != nil:
 		return usage("check its owner and mode with: ls -ld "+parent, "project directory %s can't be created: %s is not writable", dir, parent)
 	}
@@ -85,9 +86,9 @@ func projectContent(abs string) (projectState, error) {
 	return projectForeign, nil
 }
 
-// createProject creates the last element of a project directory.
+// createProject creates a project directory.
 func createProject(abs string) error {
-	if err := os.Mkdir(abs, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.MkdirAll(abs, 0o755); err != nil {
 		return usage("name another directory", "create project directory %s: %v", abs, cause(err))
 	}
 	return nil

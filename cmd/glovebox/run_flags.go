@@ -3,17 +3,15 @@ package main
 import (
 	"github.com/shopspring/decimal"
 	"github.com/urfave/cli/v2"
+	"strconv"
 
 	"github.com/glovebox-run/glovebox/images"
+	"github.com/glovebox-run/glovebox/runner"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
-// Defaults of `run`. The budget and the number of features are the design's:
-// money has a cap unless somebody lifts it, and a first try stays small.
-const (
-	defaultBudget   = "5"
-	defaultFeatures = "3"
-)
+// defaultBudget of `run` in USD: money has a cap unless somebody lifts it.
+const defaultBudget = "5"
 
 // order is what a command line of `run` asks for, read and checked.
 type order struct {
@@ -41,12 +39,12 @@ func runFlags() []cli.Flag {
 		return &cli.BoolFlag{Name: name, Aliases: aliases, DisableDefaultText: true, Usage: about}
 	}
 	return []cli.Flag{
-		text("project-dir", "", "`DIR` of the project; its last element is created"),
+		text("project-dir", "", "`DIR` of the project, created if need be"),
 		text("model", "", "`MODEL`, for example openrouter/vendor/model:free"),
 		text("base-url", "", "`URL` of an OpenAI-compatible server, for custom/"),
 		text("price", "", "`IN/OUT`, USD per million tokens, if no table has it"),
 		text("budget", defaultBudget, "`USD` for the job at most; 0: free models only"),
-		text("features", defaultFeatures, "`N` features to plan"),
+		&cli.StringFlag{Name: "features", DefaultText: strconv.Itoa(runner.DefaultFeatures), Usage: "`N` features to plan"},
 		text("max-iterations", "0", "`N` sessions of this run at most; 0: no limit"),
 		text("max-tokens", "0", "`N` tokens of a reply; 0: as the model allows"),
 		text("image", images.Default, "`IMAGE`: base, python, node, go or another"),
@@ -111,6 +109,9 @@ func (o *order) readNumbers(c *cli.Context) (err error) {
 		{"max-tokens", 0, 10_000_000, &o.maxTokens},
 		{"features", 1, 100, &o.features},
 	} {
+		if !c.IsSet(n.flag) && c.String(n.flag) == "" {
+			continue // 0 leaves it to the job
+		}
 		value, err := parseCount(n.flag, c.String(n.flag), n.least, n.most)
 		if err != nil {
 			return err

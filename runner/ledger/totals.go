@@ -32,6 +32,7 @@ type Totals struct {
 
 	processStart  time.Time     // zero between processes
 	workedEarlier time.Duration // by the processes before
+	lastCommit    string
 }
 
 // Spent is what counts as spent in USD: all that was settled, and every
@@ -80,7 +81,7 @@ func (t *Totals) Add(e Event) {
 	case CallStart:
 		t.Calls++
 	case CommitEnd:
-		t.Commits++
+		t.countCommit(e)
 	}
 }
 
@@ -100,6 +101,15 @@ func (t *Totals) work(e Event) {
 }
 
 // lose counts a reserve that was never settled.
+// countCommit counts a commit once: a process that was killed right after it
+// finds it made, and says so again.
+func (t *Totals) countCommit(e Event) {
+	if e.Commit != nil && e.Commit.Hash != t.lastCommit {
+		t.Commits++
+		t.lastCommit = e.Commit.Hash
+	}
+}
+
 func (t *Totals) lose() {
 	t.Lost, t.Reserved = t.Lost.Add(t.Reserved), decimal.Zero
 }

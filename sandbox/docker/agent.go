@@ -197,7 +197,7 @@ func (e *Engine) copyAgent(ctx context.Context, p plan, agent binary.Agent, f Fa
 		return err
 	}
 	defer func() { err = errors.Join(err, remove(e.api, id)) }()
-	archive, err := archiveOf(agent.Bytes)
+	archive, err := archiveOf(agent)
 	if err != nil {
 		return err
 	}
@@ -208,14 +208,14 @@ func (e *Engine) copyAgent(ctx context.Context, p plan, agent binary.Agent, f Fa
 }
 
 // archiveOf is a tar archive with the agent's program, readable and executable for all.
-func archiveOf(program []byte) (io.Reader, error) {
+func archiveOf(agent binary.Agent) (io.Reader, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	h := &tar.Header{Name: agentFile[len(agentDir)+1:], Mode: 0o555, Size: int64(len(program))}
+	h := &tar.Header{Name: agentFile[len(agentDir)+1:], Mode: 0o555, Size: agent.Size}
 	if err := w.WriteHeader(h); err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(program); err != nil {
+	if _, err := io.Copy(w, io.NewSectionReader(agent.Program, 0, agent.Size)); err != nil {
 		return nil, err
 	}
 	return &b, w.Close()

@@ -1,8 +1,10 @@
 package docker
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -12,9 +14,18 @@ import (
 	"github.com/glovebox-run/glovebox/sandbox/agent/binary"
 )
 
+func programOf(t testing.TB, a binary.Agent) []byte {
+	t.Helper()
+	program, err := io.ReadAll(io.NewSectionReader(a.Program, 0, a.Size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
 func agentOf(program []byte) binary.Agent {
 	sum := sha256.Sum256(program)
-	return binary.Agent{Bytes: program, Build: hex.EncodeToString(sum[:])}
+	return binary.Agent{Program: bytes.NewReader(program), Size: int64(len(program)), Build: hex.EncodeToString(sum[:])}
 }
 
 // A process that was killed while it filled the volume, or still fills it,
@@ -45,8 +56,8 @@ func TestHalfFilledVolumeIsReplaced(t *testing.T) {
 			if _, err := e.api.VolumeCreate(t.Context(), volume.CreateOptions{Name: v, Labels: map[string]string{Label: kindAgent}}); err != nil {
 				t.Fatal(err)
 			}
-			if program := spoil(a.Bytes); program != nil {
-				if err := e.copyAgent(t.Context(), fillPlan(s.Image, img, v, e.owner), binary.Agent{Bytes: program}, f); err != nil {
+			if program := spoil(programOf(t, a)); program != nil {
+				if err := e.copyAgent(t.Context(), fillPlan(s.Image, img, v, e.owner), agentOf(program), f); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -250,7 +250,7 @@ func uniqueAgent(t testing.TB, e *Engine) func(string) (binary.Agent, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a = agentOf(append(slices.Clone(a.Bytes), word()...))
+	a = agentOf(append(programOf(t, a), word()...))
 	t.Cleanup(func() {
 		for _, n := range volumesOf(t, e, a) {
 			if err := e.api.VolumeRemove(context.Background(), strings.TrimSuffix(volumeName(a.Build, 0), "0")+n, false); err != nil {

@@ -22,8 +22,8 @@ func TestFor(t *testing.T) {
 			}
 			continue
 		}
-		if len(a.Build) != 64 || len(a.Bytes) == 0 || len(a.Bytes) > maxSize {
-			t.Errorf("%s: %d bytes, build %q", arch, len(a.Bytes), a.Build)
+		if len(a.Build) != 64 || a.Size == 0 || a.Size > maxSize {
+			t.Errorf("%s: %d bytes, build %q", arch, a.Size, a.Build)
 		}
 	}
 	if _, err := For("mips"); err == nil || !strings.Contains(err.Error(), "mips") {
