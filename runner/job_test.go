@@ -190,7 +190,7 @@ func TestI9BudgetEndsTheJob(t *testing.T) {
 	})
 	w.o.ModelInfo.Price.Completion = price("0.0001")
 	w.o.MaxTokens = 1000
-	w.o.Budget = price("0.25")
+	w.o.Budget = price("0.12")
 	w.on = func(e ledger.Event) {
 		if e.Kind != ledger.Request {
 			return
