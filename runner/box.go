@@ -38,13 +38,13 @@ func (j *job) boxSpec(home bool) sandbox.Spec {
 }
 
 // withBox runs use in a new box that is destroyed after it.
-func (j *job) withBox(ctx context.Context, purpose string, spec sandbox.Spec, use func(*sandbox.Box) error) error {
+func (j *job) withBox(ctx context.Context, purpose string, spec sandbox.Spec, use func(*sandbox.Box) error) (err error) {
 	start := time.Now()
 	box, err := sandbox.Open(ctx, j.o.Engine, spec)
 	if err != nil {
 		return startError(ctx, err)
 	}
-	defer box.Close()
+	defer func() { err = errors.Join(err, box.Close()) }() // what it started must not go on
 	if err := j.recordBox(box, purpose, time.Since(start)); err != nil {
 		return err
 	}

@@ -22,7 +22,10 @@ func (s *session) act(ctx context.Context, reply model.Reply) (end *ending, err 
 	failed := "" // the first change of this reply that did not happen
 	for i, call := range reply.Calls {
 		text := "Not run: the session had ended before it."
-		if end == nil {
+		switch {
+		case i >= callsPerReply:
+			text = fmt.Sprintf("Not run: a reply may have %d calls.", callsPerReply)
+		case end == nil:
 			if text, end, err = s.execute(ctx, call, &failed); err != nil {
 				return nil, err
 			}

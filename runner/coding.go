@@ -15,6 +15,11 @@ import (
 // together before the job says so.
 const finalRounds = 3
 
+// turnsOfList is how often each feature may come up for work on average:
+// sessions are limited by themselves, this limits features that break each
+// other without any.
+const turnsOfList = 10
+
 // build works on the features, in the order of the list, until all pass and
 // have passed once more together, or something ends the job.
 func (j *job) build(ctx context.Context) error {
@@ -30,31 +35,37 @@ func (j *job) build(ctx context.Context) error {
 			return err
 		}
 	}
-	return &Error{Outcome: Incomplete, Reason: "features that passed one by one fail together",
-		Hint: "`glovebox log DIR` shows which; a verify command may be unreliable"}
+	return unreliable()
 }
 
 // buildEach makes every feature pass or be blocked.
 func (j *job) buildEach(ctx context.Context) error {
-	blocked := 0
-	for {
+	blockedNow := 0
+	for range turnsOfList * len(j.list.Features) {
 		f, ok := feature.Next(j.list.Features)
 		if !ok {
 			return nil
 		}
-		passed, err := j.buildFeature(ctx, f)
+		blocked, err := j.buildFeature(ctx, f)
 		if err != nil {
 			return err
 		}
-		if passed {
-			blocked = 0
+		if !blocked {
+			blockedNow = 0
 			continue
 		}
-		if blocked++; blocked >= blockedInRow {
-			return &Error{Outcome: Incomplete, Reason: fmt.Sprintf("%d features in a row are blocked", blocked),
+		if blockedNow++; blockedNow >= blockedInRow {
+			return &Error{Outcome: Incomplete, Reason: fmt.Sprintf("%d features in a row are blocked", blockedNow),
 				Hint: "`glovebox status DIR` says why"}
 		}
 	}
+	return unreliable()
+}
+
+// unreliable ends a job whose features take turns in failing.
+func unreliable() error {
+	return &Error{Outcome: Incomplete, Reason: "features that passed one by one fail together",
+		Hint: "`glovebox log DIR` shows which; a verify command may be unreliable"}
 }
 
 // blockedEnding ends a job in which nothing is left to do but blocked features.
@@ -72,24 +83,26 @@ func (j *job) blockedEnding() error {
 		Hint: "`glovebox log DIR` shows what was tried"}
 }
 
-// buildFeature gives sessions to one feature until it passes or is blocked.
-func (j *job) buildFeature(ctx context.Context, f feature.Feature) (passed bool, err error) {
+// buildFeature gives sessions to one feature until it passes or is blocked, or
+// until another one needs work first.
+func (j *job) buildFeature(ctx context.Context, f feature.Feature) (blocked bool, err error) {
 	for {
-		v, err := j.runVerify(ctx, f, whyBefore, "")
+		v, broken, err := j.prove(ctx, f, whyBefore)
 		if err != nil {
 			return false, err
 		}
 		if v.passed { // building another feature often makes this one green: no session is needed
-			if v, err = j.prove(ctx, f, whyBefore); err != nil || v.passed {
-				return v.passed, err
-			}
+			return false, j.unpassAll(broken, "before the session for "+f.ID)
 		}
 		if attempts := j.list.Attempts[f.ID]; attempts >= codingAttempts {
-			return false, j.block(f, fmt.Sprintf("%d sessions did not make it pass; verify %s: %s", attempts, v.how, lastLine(v.output)))
+			return true, j.block(f, fmt.Sprintf("%d sessions did not make it pass; verify %s: %s", attempts, v.how, lastLine(v.output)))
 		}
 		passed, blocked, err := j.buildOnce(ctx, f, v)
 		if err != nil || passed || blocked {
-			return passed, err
+			return blocked, err
+		}
+		if next, _ := feature.Next(j.list.Features); next.ID != f.ID {
+			return false, nil // the session broke it
 		}
 	}
 }
@@ -172,12 +185,15 @@ func (j *job) decideCoding(ctx context.Context, s *session, use tool.Use) (strin
 	if err := s.renewBoxes(); err != nil {
 		return "", nil, err
 	}
-	v, err := j.prove(ctx, f, whyFinish)
+	v, broken, err := j.prove(ctx, f, whyFinish)
 	if err != nil {
 		return "", nil, err
 	}
-	if v.passed {
+	if v.passed && len(broken) == 0 {
 		return "Verified.", &ending{how: endFinish, status: use.Status, note: use.Note}, nil
+	}
+	if v.passed {
+		v = broken[0]
 	}
 	s.verified = true
 	s.rounds++
@@ -199,16 +215,22 @@ func redMessage(f feature.Feature, v verdict, try int) string {
 }
 
 // proveAtEnd is the verdict on a session that did not end with a proven
-// finish. A feature that it broke does not pass any more.
+// finish. Features that it broke don't pass any more.
 func (j *job) proveAtEnd(ctx context.Context, f feature.Feature) (bool, error) {
-	v, err := j.prove(ctx, f, whyEnd)
-	if err != nil || v.passed {
-		return v.passed, err
+	v, broken, err := j.prove(ctx, f, whyEnd)
+	if err != nil {
+		return false, err
 	}
-	if v.feature.ID != f.ID {
-		return false, j.unpass(v.feature, fmt.Sprintf("its verify %s after the session for %s", v.how, f.ID))
+	return v.passed && len(broken) == 0, j.unpassAll(broken, "after the session for "+f.ID)
+}
+
+func (j *job) unpassAll(broken []verdict, when string) error {
+	for _, v := range broken {
+		if err := j.unpass(v.feature, "its verify "+v.how+" "+when); err != nil {
+			return err
+		}
 	}
-	return false, nil
+	return nil
 }
 
 // block takes a feature out of the work, with the reason.
@@ -225,32 +247,26 @@ func (j *job) verifyFinally(ctx context.Context) (green bool, err error) {
 	if err := j.restore(); err != nil {
 		return false, err
 	}
-	s, err := j.stage(ctx)
-	if v, refused := refusal(feature.Feature{}, err); refused {
-		return false, &Error{Outcome: Incomplete, Reason: v.output}
-	}
-	if err != nil {
-		return false, err
-	}
-	green = true
-	for _, f := range j.list.Features {
-		v, err := j.runVerify(ctx, f, whyFinal, s.tree)
-		if err != nil {
-			return false, err
-		}
-		if !v.passed {
-			green = false
-			if err := j.unpass(f, "its verify "+v.how+" at the end"); err != nil {
-				return false, err
+	err = j.onCopy(ctx, func(c *checkout) error {
+		var broken []verdict
+		for _, f := range j.list.Features {
+			v, err := j.runVerify(ctx, c, f, whyFinal)
+			if err != nil {
+				return err
+			}
+			if !v.passed {
+				broken = append(broken, v)
 			}
 		}
+		if len(broken) > 0 {
+			return j.unpassAll(broken, "at the end")
+		}
+		green = true
+		_, err := j.commit(ctx, c.s, "Record verified features and notes")
+		return err
+	})
+	if v, refused := refusal(feature.Feature{}, err); refused {
+		return false, &Error{Outcome: Incomplete, Reason: "the finished tree can't be proven: " + v.output}
 	}
-	if !green {
-		return false, nil
-	}
-	if after, err := j.files.hashFiles(s.entries); err != nil || after != s.tree {
-		return false, &Error{Outcome: Incomplete, Reason: "a verify command changes files that are in git", Err: err}
-	}
-	_, err = j.commit(ctx, s.tree, "Record verified features and notes")
-	return err == nil, err
+	return green && err == nil, err
 }

@@ -2,17 +2,18 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"regexp"
-	"sort"
 	"strings"
 
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
-// staged is a tree that git would commit and that the host has hashed itself.
+// staged is a tree that git would commit.
 type staged struct {
 	tree    string
 	entries []treeEntry
@@ -24,18 +25,25 @@ type refusedTree struct{ reason string }
 
 func (e *refusedTree) Error() string { return e.reason }
 
-// A box that was killed leaves git's lock behind; no other git runs now.
-const stageScript = `set -e
+// git in a host's script does nothing by itself: no hook and no program that
+// the project's own configuration names. (A filter still may; what it makes of
+// a file is compared with the file.)
+const quietGit = `git() { command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 "$@"; }
+`
+
+// A box that was killed leaves git's locks behind; no other git runs now.
+const stageScript = quietGit + `set -e
 [ -d .git ] || git init -q .
-rm -f .git/index.lock
+rm -f .git/*.lock
 git add -A .
 git write-tree`
 
-const listScript = `git ls-tree -r -z --full-tree "$1" 2>/dev/null`
+const listScript = quietGit + `git ls-tree -r -z --full-tree "$1" 2>/dev/null`
 
-// commit-tree and update-ref run no hooks, and an unchanged tree makes no
-// second commit: after a crash the same commit is found again.
-const commitScript = `set -e
+// commit-tree and update-ref make no second commit of an unchanged tree: after
+// a crash the same commit is found again. The last commit that is known, $3, is
+// looked for in the history.
+const commitScript = quietGit + `set -e
 tree=$1
 if parent=$(git rev-parse -q --verify 'HEAD^{commit}'); then
   if [ "$(git rev-parse 'HEAD^{tree}')" != "$tree" ]; then
@@ -44,15 +52,19 @@ if parent=$(git rev-parse -q --verify 'HEAD^{commit}'); then
 else
   git update-ref HEAD "$(printf '%s\n' "$2" | git commit-tree "$tree")"
 fi
-git rev-parse HEAD 'HEAD^{tree}'`
+git rev-parse HEAD 'HEAD^{tree}'
+[ -z "$3" ] || git merge-base --is-ancestor "$3" HEAD 2>/dev/null || echo lost`
 
 var objectID = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-// stage lets git (in a box) take up everything that is not ignored, and checks
-// that the tree it would commit is the one the host sees on its own disk.
+// stage lets git (in a box) take up everything that is not ignored, and reads
+// what it would commit. That the files really are so is seen where they are copied.
 func (j *job) stage(ctx context.Context) (staged, error) {
 	if !j.inventory.Git {
-		return j.stageWithoutGit()
+		return j.stageWithoutGit(ctx)
+	}
+	if err := j.checkRepository(ctx); err != nil {
+		return staged{}, err
 	}
 	var s staged
 	err := j.withBox(ctx, forGit, j.boxSpec(false), func(box *sandbox.Box) error {
@@ -63,14 +75,50 @@ func (j *job) stage(ctx context.Context) (staged, error) {
 	if err != nil {
 		return staged{}, err
 	}
-	seen, err := j.files.hashFiles(s.entries)
+	tree, err := treeHash(s.entries)
 	if err != nil {
-		return staged{}, &refusedTree{"the files can't be read: " + err.Error()}
+		return staged{}, &refusedTree{err.Error()}
 	}
-	if seen != s.tree {
-		return staged{}, &refusedTree{"git would commit other content than the files have: look at .gitattributes and the filters, line ending and file mode settings in .git/config"}
+	if tree != s.tree {
+		return staged{}, &refusedTree{"git lists other files than its tree has"}
 	}
-	return s, nil
+	return s, j.checkRepository(ctx)
+}
+
+// checkRepository refuses a .git that is a repository only as long as
+// something else is there: moved away, or borrowing objects from elsewhere.
+func (j *job) checkRepository(ctx context.Context) error {
+	info, err := j.files.lstat(".git")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return &refusedTree{".git is not a directory: remove it, the host makes a new one"}
+	}
+	for _, name := range []string{"commondir", "objects/info/alternates", "config.worktree"} {
+		if _, err := j.files.lstat(".git/" + name); !errors.Is(err, fs.ErrNotExist) {
+			return &refusedTree{".git/" + name + " makes the repository depend on something outside of it: remove it"}
+		}
+	}
+	root, err := j.state.project.OpenRoot(".git")
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	err = walk(ctx, root, nil, func(f found) error {
+		if !f.info.IsDir() && !f.info.Mode().IsRegular() {
+			return &refusedTree{fmt.Sprintf(".git/%.200q is a link or no plain file: remove it", f.path)}
+		}
+		return nil
+	})
+	var deep *tooDeep
+	if errors.As(err, &deep) {
+		return &refusedTree{"in .git: " + deep.Error()}
+	}
+	return err
 }
 
 func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
@@ -102,36 +150,49 @@ func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
 }
 
 // stageWithoutGit takes up every file there is, for an image that has no git.
-func (j *job) stageWithoutGit() (staged, error) {
+func (j *job) stageWithoutGit(ctx context.Context) (staged, error) {
 	var s staged
-	err := walk(j.state.project, ".", 0, func(name string, info fs.FileInfo) error {
-		if strings.HasPrefix(name, ".git/") || !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0 {
+	left := int64(proofMax)
+	err := walk(ctx, j.state.project, isOurs, func(f found) error {
+		if !f.info.Mode().IsRegular() && f.info.Mode()&fs.ModeSymlink == 0 {
 			return nil
 		}
-		s.entries = append(s.entries, treeEntry{path: name})
-		return nil
+		e, size, err := j.files.hashFile(ctx, f.path, left, io.Discard)
+		if err != nil && ctx.Err() == nil {
+			return &refusedTree{fmt.Sprintf("%.200q can't be read: %v", f.path, err)}
+		}
+		left -= size
+		s.entries = append(s.entries, e)
+		return err
 	})
+	var deep *tooDeep
+	if errors.As(err, &deep) {
+		err = &refusedTree{deep.Error()}
+	}
 	if err != nil {
 		return staged{}, err
 	}
-	sort.Slice(s.entries, func(a, b int) bool { return s.entries[a].path < s.entries[b].path })
-	s.tree, err = j.files.hashFiles(s.entries)
+	s.tree, err = treeHash(s.entries)
 	return s, err
 }
 
-// commit commits a staged tree, in a box, and checks that the commit has it.
-// Without git in the image it does nothing and returns "".
-func (j *job) commit(ctx context.Context, tree, message string) (string, error) {
+// isOurs says what is no part of the program: the state, and git's own.
+func isOurs(path string) bool { return path == stateDir || path == ".git" }
+
+// commit commits a staged tree, in a box, and checks that the commit has it
+// and that the files still are so. Without git in the image it does nothing
+// and returns "".
+func (j *job) commit(ctx context.Context, s staged, message string) (string, error) {
 	if !j.inventory.Git {
-		return "", nil
+		return "", j.files.compare(ctx, s.entries)
 	}
-	info := &ledger.CommitInfo{Tree: tree, Message: message}
+	info := &ledger.CommitInfo{Tree: s.tree, Message: message}
 	if err := j.record(ledger.Event{Kind: ledger.CommitStart, Session: j.session, Commit: info}); err != nil {
 		return "", err
 	}
 	var out string
 	err := j.withBox(ctx, forGit, j.boxSpec(false), func(box *sandbox.Box) error {
-		result, err := box.Run(ctx, j.script(commitScript, tree, message))
+		result, err := box.Run(ctx, j.script(commitScript, s.tree, message, j.past.commit))
 		if err == nil && !result.Success() {
 			err = &refusedTree{"git can't commit: " + clipEnds(result.Output(), verifyHead)}
 		}
@@ -141,12 +202,29 @@ func (j *job) commit(ctx context.Context, tree, message string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	hash, got, _ := strings.Cut(strings.TrimSpace(out), "\n")
-	if !objectID.MatchString(hash) || got != tree {
-		return "", &refusedTree{"git committed another tree than the one that was verified"}
+	hash, err := committed(out, s.tree)
+	if err == nil {
+		err = errors.Join(j.checkRepository(ctx), j.files.compare(ctx, s.entries))
+	}
+	if err != nil {
+		return "", err
+	}
+	if strings.HasSuffix(out, "\nlost\n") {
+		if err := j.note(fmt.Sprintf("the history up to commit %.10s was removed; it begins anew", j.past.commit)); err != nil {
+			return "", err
+		}
 	}
 	return hash, j.record(ledger.Event{Kind: ledger.CommitEnd, Session: j.session,
-		Commit: &ledger.CommitInfo{Hash: hash, Tree: tree, Message: message}})
+		Commit: &ledger.CommitInfo{Hash: hash, Tree: s.tree, Message: message}})
+}
+
+// committed reads what commitScript prints: the commit and its tree.
+func committed(out, tree string) (hash string, err error) {
+	lines := strings.Split(out, "\n")
+	if len(lines) < 2 || !objectID.MatchString(lines[0]) || lines[1] != tree {
+		return "", &refusedTree{"git committed another tree than the one that was verified"}
+	}
+	return lines[0], nil
 }
 
 // recentCommits is the head of the log for the next session's prompt.

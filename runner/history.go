@@ -14,6 +14,7 @@ type history struct {
 	planned  int                     // initializer sessions that ended
 	last     map[string]*lastAttempt // of each feature's last session
 	noted    []string                // a paragraph a session
+	commit   string                  // the last one made by the host
 	faults   int                     // sessions in a row that a provider's error ended
 }
 
@@ -21,6 +22,10 @@ func (h *history) add(e ledger.Event) {
 	switch e.Kind {
 	case ledger.SessionStart:
 		h.sessions = max(h.sessions, e.Session)
+	case ledger.CommitEnd:
+		if e.Commit != nil {
+			h.commit = e.Commit.Hash
+		}
 	case ledger.SessionEnd:
 		if e.Ended != nil {
 			h.end(e)

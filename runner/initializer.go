@@ -98,6 +98,9 @@ func (j *job) decidePlan(ctx context.Context, s *session, use tool.Use) (string,
 // problems the list becomes the job's, and its graders are copied to where no
 // box reaches them.
 func (j *job) acceptList(ctx context.Context, note string) (problems []string, err error) {
+	if err := j.restore(); err != nil {
+		return nil, err
+	}
 	data, err := j.files.read(publicList, listMax)
 	if err != nil {
 		return []string{listUnreadable(err)}, nil
@@ -111,6 +114,9 @@ func (j *job) acceptList(ctx context.Context, note string) (problems []string, e
 		return problems, nil
 	}
 	red, problems, err := j.seeRed(ctx, list)
+	if v, refused := refusal(feature.Feature{}, err); refused {
+		return []string{"- " + v.output}, nil
+	}
 	if err != nil || len(problems) > 0 {
 		return problems, err
 	}
@@ -146,17 +152,20 @@ func (j *job) missingGraders(list feature.List) (problems []string) {
 // failing proves nothing. All faults of a list are told at once.
 func (j *job) seeRed(ctx context.Context, list feature.List) (red map[string]string, problems []string, err error) {
 	red = map[string]string{}
-	for _, f := range list {
-		v, err := j.runVerify(ctx, f, whyRedCheck, "")
-		if err != nil {
-			return nil, nil, err
+	err = j.onCopy(ctx, func(c *checkout) error {
+		for _, f := range list {
+			v, err := j.runVerify(ctx, c, f, whyRedCheck)
+			if err != nil {
+				return err
+			}
+			if fault := redFault(f, v); fault != "" {
+				problems = append(problems, fmt.Sprintf("- %s: %s. Its verify (%s) printed:\n%s", f.ID, fault, f.Verify, clipEnds(v.output, verifyHead)))
+			}
+			red[f.ID] = j.clip(lastLine(v.output), 200)
 		}
-		if fault := redFault(f, v); fault != "" {
-			problems = append(problems, fmt.Sprintf("- %s: %s. Its verify (%s) printed:\n%s", f.ID, fault, f.Verify, clipEnds(v.output, verifyHead)))
-		}
-		red[f.ID] = j.clip(lastLine(v.output), 200)
-	}
-	return red, problems, nil
+		return nil
+	})
+	return red, problems, err
 }
 
 // redFault says why a verify that should fail for want of the feature fails,
@@ -169,6 +178,8 @@ func redFault(f feature.Feature, v verdict) string {
 		return fmt.Sprintf("verify can't run (exit %d): a command in it is not there", v.exit)
 	case v.exit == -1:
 		return "verify " + v.how + ": it must end by itself"
+	case v.exit == 0:
+		return "verify " + v.how
 	case strings.Contains(f.Verify, "pytest") && (v.exit == 4 || v.exit == 5):
 		return fmt.Sprintf("verify collects no test (pytest exit %d)", v.exit)
 	case strings.Contains(f.Verify, "pytest") && v.exit == 2:
@@ -195,7 +206,7 @@ func (j *job) approve(ctx context.Context) error {
 	}
 	s, err := j.stage(ctx)
 	if err == nil {
-		_, err = j.commit(ctx, s.tree, fmt.Sprintf("Plan %d features", len(j.list.Features)))
+		_, err = j.commit(ctx, s, fmt.Sprintf("Plan %d features", len(j.list.Features)))
 	}
 	var refused *refusedTree
 	if errors.As(err, &refused) {

@@ -116,7 +116,7 @@ func (j *job) work(ctx context.Context) (err error) {
 	if err := j.record(ledger.Event{Kind: ledger.JobStart, Job: j.info()}); err != nil {
 		return err
 	}
-	if err := j.takeDirectory(); err != nil {
+	if err := j.takeDirectory(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.returnDirectory()) }()
@@ -136,11 +136,7 @@ func (j *job) info() *ledger.JobInfo {
 }
 
 // takeDirectory settles who the boxes run as and lends them the directory if need be.
-func (j *job) takeDirectory() error {
-	// A directory that a crash left lent looks like the borrower's own: ask the loan first.
-	if err := giveBack(j.state.project, j.state.root); err != nil {
-		return err
-	}
+func (j *job) takeDirectory(ctx context.Context) error {
 	dir, err := j.state.project.Lstat(".")
 	if err != nil {
 		return err
@@ -157,7 +153,7 @@ func (j *job) takeDirectory() error {
 	if !needsLending {
 		return nil
 	}
-	if err := lend(j.state.project, j.state.root); err != nil {
+	if err := lend(ctx, j.state.project, j.state.root); err != nil {
 		return err
 	}
 	return j.record(ledger.Event{Kind: ledger.Lent, Text: fmt.Sprintf("the directory is lent to user %d while boxes work in it", user.UID)})

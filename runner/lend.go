@@ -1,12 +1,12 @@
 package runner
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"syscall"
 
 	"github.com/glovebox-run/glovebox/runner/atomicfile"
@@ -16,10 +16,6 @@ import (
 // borrower is who a directory of root's is lent to for a run: boxes never run
 // as uid 0. The number belongs to nobody on usual systems.
 var borrower = sandbox.User{UID: 10001, GID: 10001}
-
-// deepest is how far below the project directory owners are changed: a tree
-// that a box made deeper than this is an attack on the walk, not a project.
-const deepest = 256
 
 const lentFile = "lent.json"
 
@@ -38,6 +34,9 @@ func boxUser(dir fs.FileInfo) (user sandbox.User, lend bool, err error) {
 		return sandbox.User{}, false, err
 	}
 	if owner.UID != 0 {
+		if owner.GID == 0 {
+			owner.GID = owner.UID // root's group is more than a box may have
+		}
 		return owner, false, nil
 	}
 	return borrower, true, nil
@@ -52,11 +51,8 @@ func ownerOf(info fs.FileInfo) (sandbox.User, error) {
 }
 
 // lend gives everything in the project directory to the borrower. No box may run.
-func lend(root, state *os.Root) error {
-	if err := giveBack(root, state); err != nil {
-		return err
-	}
-	record, err := takeInventory(root)
+func lend(ctx context.Context, root, state *os.Root) error {
+	record, err := takeInventory(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -67,17 +63,17 @@ func lend(root, state *os.Root) error {
 	if err := atomicfile.Write(state, lentFile, data, 0o600); err != nil {
 		return err
 	}
-	return walkOwned(root, func(name string, info fs.FileInfo, _ sandbox.User) error {
+	return walkOwned(ctx, root, func(f found, _ sandbox.User) error {
 		// A file with a second name may be somebody's outside of the project.
-		if stat := info.Sys().(*syscall.Stat_t); info.Mode().IsRegular() && stat.Nlink > 1 {
+		if stat := f.info.Sys().(*syscall.Stat_t); f.info.Mode().IsRegular() && stat.Nlink > 1 {
 			return nil
 		}
-		return root.Lchown(name, borrower.UID, borrower.GID)
+		return f.dir.Lchown(f.name, borrower.UID, borrower.GID)
 	})
 }
 
 // takeInventory notes the owner of the directory and of every entry that has another one.
-func takeInventory(root *os.Root) (loan, error) {
+func takeInventory(ctx context.Context, root *os.Root) (loan, error) {
 	info, err := root.Lstat(".")
 	if err != nil {
 		return loan{}, err
@@ -87,9 +83,9 @@ func takeInventory(root *os.Root) (loan, error) {
 		return loan{}, err
 	}
 	record := loan{Owner: owner, Other: map[string]sandbox.User{}}
-	err = walkOwned(root, func(name string, _ fs.FileInfo, user sandbox.User) error {
+	err = walkOwned(ctx, root, func(f found, user sandbox.User) error {
 		if user != owner {
-			record.Other[name] = user
+			record.Other[f.path] = user
 		}
 		return nil
 	})
@@ -98,7 +94,8 @@ func takeInventory(root *os.Root) (loan, error) {
 
 // giveBack undoes lend; without a loan it does nothing. No box may run.
 // Changing the owner clears set-user-id bits, so nothing a box left behind
-// becomes a program with root's rights.
+// becomes a program with root's rights. It is not to be interrupted, and the
+// loan is forgotten only when nothing is left of it.
 func giveBack(root, state *os.Root) error {
 	record, err := readLoan(state)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -107,24 +104,32 @@ func giveBack(root, state *os.Root) error {
 	if err != nil {
 		return err
 	}
-	err = walkOwned(root, func(name string, _ fs.FileInfo, user sandbox.User) error {
+	err = walkOwned(context.Background(), root, func(f found, user sandbox.User) error {
 		if user != borrower {
 			return nil
 		}
-		back, ok := record.Other[name]
+		back, ok := record.Other[f.path]
 		if !ok {
 			back = record.Owner
 		}
-		return root.Lchown(name, back.UID, back.GID)
+		return f.dir.Lchown(f.name, back.UID, back.GID)
 	})
+	var deep *tooDeep
+	if errors.As(err, &deep) {
+		return &Error{Outcome: FailedRun, Reason: "can't give all of the directory back to its owner", Err: err,
+			Hint: fmt.Sprintf("remove that tree, or chown -R it; the rest belongs to user %d until the same command has run again", borrower.UID)}
+	}
 	if err != nil {
 		return err
 	}
 	return state.Remove(lentFile)
 }
 
+// loanMax bounds the record of a loan: a hundred thousand entries of strangers.
+const loanMax = 64 << 20
+
 func readLoan(state *os.Root) (loan, error) {
-	data, err := state.ReadFile(lentFile)
+	data, err := atomicfile.Read(state, lentFile, loanMax)
 	if err != nil {
 		return loan{}, err
 	}
@@ -135,48 +140,24 @@ func readLoan(state *os.Root) (loan, error) {
 	return record, nil
 }
 
-// walkOwned calls visit for the directory and everything in it but the state,
-// following no link, parents before their entries.
-func walkOwned(root *os.Root, visit func(name string, info fs.FileInfo, owner sandbox.User) error) error {
-	return walk(root, ".", 0, func(name string, info fs.FileInfo) error {
-		owner, err := ownerOf(info)
+// walkOwned calls visit for the directory and everything in it but the state.
+func walkOwned(ctx context.Context, root *os.Root, visit func(f found, owner sandbox.User) error) error {
+	owned := func(f found) error {
+		owner, err := ownerOf(f.info)
 		if err != nil {
 			return err
 		}
-		if err := visit(name, info, owner); err != nil {
-			return fmt.Errorf("change the owner of %q: %w", name, err)
+		if err := visit(f, owner); err != nil {
+			return fmt.Errorf("change the owner of %q: %w", f.path, err)
 		}
 		return nil
-	})
-}
-
-func walk(root *os.Root, name string, depth int, visit func(name string, info fs.FileInfo) error) error {
-	info, err := root.Lstat(name)
+	}
+	info, err := root.Lstat(".")
 	if err != nil {
 		return err
 	}
-	if err := visit(name, info); err != nil {
+	if err := owned(found{root, ".", ".", info}); err != nil {
 		return err
 	}
-	if !info.IsDir() || depth >= deepest {
-		return nil
-	}
-	dir, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	names, err := dir.Readdirnames(-1)
-	dir.Close()
-	if err != nil {
-		return err
-	}
-	for _, entry := range names {
-		if name == "." && entry == stateDir {
-			continue
-		}
-		if err := walk(root, path.Join(name, entry), depth+1, visit); err != nil {
-			return err
-		}
-	}
-	return nil
+	return walk(ctx, root, func(path string) bool { return path == stateDir }, owned)
 }

@@ -1,8 +1,10 @@
 package runner
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -60,7 +62,7 @@ func openBoth(t *testing.T, dir string) (project, state *os.Root) {
 func TestLendAndGiveBack(t *testing.T) {
 	dir, outside := lendable(t)
 	project, state := openBoth(t, dir)
-	must(t, lend(project, state))
+	must(t, lend(t.Context(), project, state))
 	for _, name := range []string{"", "sub", "sub/file", "theirs", "link"} {
 		if got := ownerAt(t, filepath.Join(dir, name)); got != borrower {
 			t.Errorf("lent: %q belongs to %v", name, got)
@@ -95,13 +97,9 @@ func TestLendAndGiveBack(t *testing.T) {
 func TestLendAfterCrash(t *testing.T) {
 	dir, _ := lendable(t)
 	project, state := openBoth(t, dir)
-	must(t, lend(project, state))
+	must(t, lend(t.Context(), project, state))
 	must(t, os.Lchown(filepath.Join(dir, "sub/file"), 0, 0)) // as if it had not come that far
-	must(t, lend(project, state))
-	if got := ownerAt(t, filepath.Join(dir, "sub/file")); got != borrower {
-		t.Errorf("lent again: belongs to %v", got)
-	}
-	must(t, giveBack(project, state))
+	must(t, Recover(dir))
 	must(t, giveBack(project, state))
 	if got, want := ownerAt(t, filepath.Join(dir, "theirs")), (sandbox.User{UID: 1234, GID: 1235}); got != want {
 		t.Errorf("given back: belongs to %v, want %v", got, want)
@@ -123,5 +121,43 @@ func TestBoxUserIsNeverRoot(t *testing.T) {
 	must(t, err)
 	if user, lend, err := boxUser(info); err != nil || lend || user != (sandbox.User{UID: 1000, GID: 1001}) {
 		t.Errorf("for a user's directory: %v, lend %v, %v", user, lend, err)
+	}
+	must(t, os.Lchown(dir, 1000, 0))
+	info, err = os.Lstat(dir)
+	must(t, err)
+	if user, _, err := boxUser(info); err != nil || user != (sandbox.User{UID: 1000, GID: 1000}) {
+		t.Errorf("for a user's directory of root's group: %v, %v", user, err)
+	}
+}
+
+// A tree that a box made too deep to be followed is not forgotten: the loan
+// stays, and the error names the place.
+func TestGiveBackTooDeep(t *testing.T) {
+	dir, _ := lendable(t)
+	project, state := openBoth(t, dir)
+	must(t, lend(t.Context(), project, state))
+	top, err := project.OpenRoot("sub")
+	must(t, err)
+	at := top
+	for range deepest + 10 {
+		must(t, at.Mkdir("d", 0o755))
+		must(t, at.Lchown("d", borrower.UID, borrower.GID))
+		below, err := at.OpenRoot("d")
+		must(t, err)
+		at.Close()
+		at = below
+	}
+	at.Close()
+	var e *Error
+	if err := giveBack(project, state); !errors.As(err, &e) || !strings.Contains(e.Hint, "chown -R") {
+		t.Errorf("giveBack: %v", err)
+	}
+	if _, err := readLoan(state); err != nil {
+		t.Errorf("the loan is gone: %v", err)
+	}
+	must(t, project.RemoveAll("sub/d"))
+	must(t, giveBack(project, state))
+	if got := ownerAt(t, dir); got.UID != 0 {
+		t.Errorf("the directory belongs to %v", got)
 	}
 }

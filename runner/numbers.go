@@ -13,6 +13,7 @@ const (
 	codingTurns         = 60
 	initializerTurnsMin = 46
 	initializerTurnsMax = 100
+	callsPerReply       = 64
 	silentReplies       = 3 // in a row without a call
 	cutReplies          = 3 // in a row cut by the token limit
 	lostBoxes           = 3 // in a row before the engine is called broken
@@ -46,6 +47,7 @@ const (
 	resultKept = 8 << 10 // of its result
 	errorKept  = 600     // of an error's text
 
+	proofMax   = 2 << 30  // bytes of all files in git
 	listingMax = 16 << 20 // bytes of git's list of a tree: about 150,000 files
 	frozenMax  = 1 << 20  // bytes of one frozen file
 	listMax    = 1 << 20  // bytes of feature_list.json

@@ -8,6 +8,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/glovebox-run/glovebox/runner/atomicfile"
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -32,29 +33,36 @@ type verdict struct {
 	output  string // bounded
 }
 
-// runVerify runs one feature's command in a new box with an empty $HOME and a
-// network of its own, and says what it saw.
-func (j *job) runVerify(ctx context.Context, f feature.Feature, why, tree string) (verdict, error) {
-	info := ledger.VerifyInfo{Command: f.Verify, Why: why, Tree: tree}
+// runVerify runs one feature's command on a copy of the project, in a new box
+// with an empty $HOME and a network of its own, and says what it saw.
+func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why string) (verdict, error) {
+	info := ledger.VerifyInfo{Command: f.Verify, Why: why, Tree: c.s.tree}
 	if err := j.record(ledger.Event{Kind: ledger.VerifyStart, Session: j.session, Feature: f.ID, Verify: &info}); err != nil {
 		return verdict{}, err
 	}
 	v := verdict{feature: f}
-	err := j.withBox(ctx, forVerify, j.boxSpec(false), func(box *sandbox.Box) error {
-		info.Box = box.ID()
-		result, err := box.Run(ctx, sandbox.Command{Args: j.verifyArgs(f.Verify), Env: j.env, Head: verifyHead, Tail: verifyTail})
+	result := info
+	err := j.withBox(ctx, forVerify, c.boxSpec(j), func(box *sandbox.Box) error {
+		result.Box = box.ID()
+		r, err := box.Run(ctx, sandbox.Command{Args: j.verifyArgs(f.Verify), Env: j.env, Head: verifyHead, Tail: verifyTail})
 		if err != nil {
 			return boxError(ctx, err)
 		}
-		v.passed, v.exit, v.how = result.Success(), result.ExitCode, howEnded(result, j.o.Limits.Timeout)
-		v.output = j.clip(result.Output(), 2*verifyShown)
-		info.Took = result.Duration
+		v.passed, v.exit, v.how = r.Success(), r.ExitCode, howEnded(r, j.o.Limits.Timeout)
+		v.output = j.clip(r.Output(), 2*verifyShown)
+		result.Took = r.Duration
 		return nil
 	})
 	if err != nil {
 		return verdict{}, err
 	}
-	result := info
+	if err := c.unchanged(ctx, "verify"); err != nil {
+		changed, refused := refusal(f, err)
+		if !refused {
+			return verdict{}, err
+		}
+		v = changed
+	}
 	result.Exit, result.Passed, result.Output = v.exit, v.passed, clipEnds(v.output, verifyShown)
 	return v, j.record(ledger.Event{Kind: ledger.VerifyEnd, Session: j.session, Feature: f.ID, Text: v.how, Verify: &result})
 }
@@ -79,54 +87,66 @@ func howEnded(r sandbox.Result, timeout time.Duration) string {
 	}
 }
 
-// prove decides whether f works on the tree as it is, and with it everything
-// that passed before. Only when all of it is seen green on a tree that stayed
-// the same is that tree committed and f.Passes written. No box of a session
-// may run.
-func (j *job) prove(ctx context.Context, f feature.Feature, why string) (verdict, error) {
-	if err := j.restore(); err != nil {
-		return verdict{}, err
-	}
+// onCopy stages the workspace and gives use a copy of exactly what was staged.
+// No box of a session may run. A tree that can't be proven is a *refusedTree.
+func (j *job) onCopy(ctx context.Context, use func(*checkout) error) (err error) {
 	s, err := j.stage(ctx)
-	if v, refused := refusal(f, err); refused {
-		return v, nil
-	}
 	if err != nil {
-		return verdict{}, err
+		return err
 	}
-	v, err := j.verifyAll(ctx, f, why, s.tree)
-	if err != nil || !v.passed {
-		return v, err
-	}
-	if after, err := j.files.hashFiles(s.entries); err != nil || after != s.tree {
-		return verdict{feature: f, how: "changed files that are in git while it ran, so what it proved is not what would be committed"}, nil
-	}
-	commit, err := j.commit(ctx, s.tree, fmt.Sprintf("%s: %s", f.ID, clip(f.Description, 100)))
-	if v, refused := refusal(f, err); refused {
-		return v, nil
-	}
+	c, err := j.newCheckout(ctx, s)
 	if err != nil {
-		return verdict{}, err
+		return err
 	}
-	return v, j.pass(f, s.tree, commit)
+	defer func() { err = errors.Join(err, c.close(j)) }()
+	if err := c.prepare(ctx, j); err != nil {
+		return err
+	}
+	return use(c)
 }
 
-// verifyAll runs f's command and those of all other features that pass.
-func (j *job) verifyAll(ctx context.Context, f feature.Feature, why, tree string) (verdict, error) {
-	v, err := j.runVerify(ctx, f, why, tree)
-	if err != nil || !v.passed {
-		return v, err
+// prove decides whether f works on the tree as it is, and with it everything
+// that passed before. Only when all of it is seen green, that tree is committed
+// and f.Passes written. What passed before and does not now is returned in
+// broken, whether f is green or not.
+func (j *job) prove(ctx context.Context, f feature.Feature, why string) (v verdict, broken []verdict, err error) {
+	if err := j.restore(); err != nil {
+		return verdict{}, nil, err
 	}
+	err = j.onCopy(ctx, func(c *checkout) error {
+		if v, err = j.runVerify(ctx, c, f, why); err != nil || !v.passed && why == whyBefore {
+			return err // nothing has been done since the others were seen green
+		}
+		if broken, err = j.regressions(ctx, c, f); err != nil || !v.passed || len(broken) > 0 {
+			return err
+		}
+		commit, err := j.commit(ctx, c.s, fmt.Sprintf("%s: %s", f.ID, clip(f.Description, 100)))
+		if err != nil {
+			return err
+		}
+		return j.pass(f, c.s.tree, commit)
+	})
+	if refused, ok := refusal(f, err); ok {
+		return refused, broken, nil
+	}
+	return v, broken, err
+}
+
+// regressions verifies every other feature that passes and returns the red ones.
+func (j *job) regressions(ctx context.Context, c *checkout, f feature.Feature) (broken []verdict, err error) {
 	for _, other := range j.list.Features {
 		if !other.Passes || other.ID == f.ID {
 			continue
 		}
-		again, err := j.runVerify(ctx, other, whyRegression, tree)
-		if err != nil || !again.passed {
-			return again, err
+		v, err := j.runVerify(ctx, c, other, whyRegression)
+		if err != nil {
+			return broken, err
+		}
+		if !v.passed {
+			broken = append(broken, v)
 		}
 	}
-	return v, nil
+	return broken, nil
 }
 
 // refusal turns a tree that can't be proven into a verdict for the model.
@@ -135,7 +155,7 @@ func refusal(f feature.Feature, err error) (verdict, bool) {
 	if !errors.As(err, &refused) {
 		return verdict{}, false
 	}
-	return verdict{feature: f, how: "was not run", output: refused.reason}, true
+	return verdict{feature: f, how: "proved nothing", output: refused.reason}, true
 }
 
 // pass writes what was proven, to the state first and then where the model sees it.
@@ -171,22 +191,18 @@ func (j *job) update(id string, change func(*feature.Feature)) error {
 // restore puts back what belongs to the host: the list, the spec and the
 // frozen graders. What a session changed there is noted.
 func (j *job) restore() error {
-	if err := j.putBack(specInWorkspace, []byte(j.o.Spec.Text)); err != nil {
+	if err := j.putBack(specInWorkspace, []byte(j.o.Spec.Text), 0o644); err != nil {
 		return err
 	}
 	if j.list.Approved == "" {
 		return nil
 	}
-	if err := j.putBack(publicList, feature.Public(j.list.Features)); err != nil {
+	if err := j.putBack(publicList, feature.Public(j.list.Features), 0o644); err != nil {
 		return err
 	}
 	for _, f := range j.list.Features {
 		for _, name := range f.Frozen {
-			kept, err := j.state.root.ReadFile(path.Join(frozenDir, name))
-			if err != nil {
-				return fmt.Errorf("read the frozen copy of %s: %w", name, err)
-			}
-			if err := j.putBack(name, kept); err != nil {
+			if err := j.unfreeze(name); err != nil {
 				return err
 			}
 		}
@@ -194,14 +210,14 @@ func (j *job) restore() error {
 	return nil
 }
 
-// putBack makes name hold data again if it does not.
-func (j *job) putBack(name string, data []byte) error {
-	have, err := j.files.read(name, int64(len(data)))
-	if err == nil && string(have) == string(data) {
+// putBack makes name hold data again, with its mode, if it does not.
+func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
+	if j.files.holds(name, data, perm) {
 		return nil
 	}
+	_, err := j.files.lstat(name)
 	missing := errors.Is(err, fs.ErrNotExist)
-	if err := j.files.write(name, data, 0o644); err != nil {
+	if err := j.files.write(name, data, perm); err != nil {
 		return fmt.Errorf("put back %s: %w", name, err)
 	}
 	if missing && name == specInWorkspace {
@@ -218,14 +234,40 @@ func (j *job) freeze(list feature.List) error {
 			if err != nil {
 				return err
 			}
+			info, err := j.files.lstat(name)
+			if err != nil {
+				return err
+			}
 			keep := path.Join(frozenDir, name)
 			if err := j.state.root.MkdirAll(path.Dir(keep), 0o700); err != nil {
 				return err
 			}
-			if err := j.state.root.WriteFile(keep, data, 0o600); err != nil {
+			if err := atomicfile.Write(j.state.root, keep, data, plainMode(info)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// plainMode is the mode of a file as git knows it.
+func plainMode(info fs.FileInfo) fs.FileMode {
+	if info.Mode().Perm()&0o100 != 0 {
+		return 0o755
+	}
+	return 0o644
+}
+
+// unfreeze puts one grader back.
+func (j *job) unfreeze(name string) error {
+	keep := path.Join(frozenDir, name)
+	data, err := atomicfile.Read(j.state.root, keep, frozenMax)
+	if err != nil {
+		return fmt.Errorf("read the frozen copy of %s: %w", name, err)
+	}
+	info, err := j.state.root.Lstat(keep)
+	if err != nil {
+		return err
+	}
+	return j.putBack(name, data, plainMode(info))
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -34,6 +35,12 @@ func TestI10CheatingDoesNotPass(t *testing.T) {
 		"links the test away":   {bash("rm -r tests && mkdir /tmp/gb-cheat-$$ && echo true > /tmp/gb-cheat-$$/hello.sh && ln -s /tmp/gb-cheat-$$ tests")},
 		"plants a git filter":   {good, bash("git init -q; git config filter.x.clean 'echo other'; echo 'hello.sh filter=x' > .gitattributes")},
 		"ignores the file mode": {good, bash("git init -q; git config core.fileMode false; git add -A; chmod +x hello.sh")},
+		"ignores the program":   {good, write(".gitignore", "hello.sh\n")},
+		"excludes the program":  {good, bash("git init -q; echo hello.sh >> .git/info/exclude")},
+		"hides it in .git":      {bash("git init -q; echo 'echo hello' > .git/x.sh; echo 'sh .git/x.sh' > hello.sh")},
+		"moves .git away":       {good, bash("git init -q; mkdir .cache; mv .git .cache/repo; echo .cache > .gitignore; ln -s .cache/repo .git")},
+		"leaves a gitfile":      {good, bash("git init -q; mkdir .cache; mv .git .cache/repo; echo .cache > .gitignore; echo 'gitdir: .cache/repo' > .git")},
+		"borrows objects":       {good, bash("git init -q; mkdir -p .git/objects/info; echo /tmp > .git/objects/info/alternates")},
 		"a submodule":           {good, bash("git init -q sub && cd sub && git commit -q --allow-empty -m x")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +72,7 @@ func TestI10VerifyMustNotChangeTheTree(t *testing.T) {
 		if turnOf(r) == 0 && isFor(r, "hello") {
 			return says(write("check.sh", "date +%N >> check.sh\nexit 0\n"), finish("done"))
 		}
-		if isFor(r, "hello") && turnOf(r) == 1 && !strings.Contains(lastSaid(r), "changed files that are in git") {
+		if isFor(r, "hello") && turnOf(r) == 1 && !strings.Contains(lastSaid(r), "verify changes files that are in git") {
 			t.Errorf("the model is not told why: %s", lastSaid(r))
 		}
 		return says(blocked("no"))
@@ -280,4 +287,108 @@ func TestFinishInCompany(t *testing.T) {
 		return greeter(r)
 	})
 	w.done()
+}
+
+// What an earlier verification left behind proves nothing: each runs on a copy.
+func TestI10StatefulVerifyStaysRed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isPlan(r) {
+			list := `[{"id":"hello","category":"functional","description":"d","steps":["s"],"verify":"[ -f seen ] || { touch seen; exit 1; }"},
+{"id":"bye","category":"functional","description":"d","steps":["s"],"verify":"sh bye.sh"}]`
+			return says(write("feature_list.json", list), finish("x"))
+		}
+		return says(blocked("no"), blocked("no"))
+	})
+	w.ends(Incomplete)
+	if n := w.count(ledger.Passed); n != 0 {
+		t.Errorf("%d features pass", n)
+	}
+}
+
+// A hook that git runs when it commits could change the program after the proof.
+func TestI10NoHookRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "hello") {
+			return greeter(r)
+		}
+		hook := "mkdir -p .git/hooks; for h in reference-transaction post-commit post-index-change pre-commit; do printf '#!/bin/sh\necho echo evil > hello.sh\n' > .git/hooks/$h; chmod +x .git/hooks/$h; done"
+		return says(write("hello.sh", "echo hello\n"), bash(hook), finish("done"))
+	})
+	w.done()
+	if got := w.content("hello.sh"); got != "echo hello\n" {
+		t.Errorf("the program is %q", got)
+	}
+}
+
+// What is handed over is what was proven: a clone passes, too.
+func TestI10CloneHasEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	w.done()
+	clone := t.TempDir()
+	w.git("clone", "-q", w.o.Dir, clone)
+	for _, id := range []string{"hello", "bye"} {
+		cmd := exec.Command("sh", "tests/"+id+".sh")
+		cmd.Dir = clone
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s in a clone: %v\n%s", id, err, out)
+		}
+	}
+}
+
+// A session that breaks what worked and gives up does not leave it marked as passing.
+func TestBrokenFeatureIsUnpassed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isFor(r, "bye") {
+			return says(bash("rm hello.sh; sh tests/bye.sh"), blocked("no way"))
+		}
+		if isFor(r, "hello") && strings.Contains(task(r), "bye [blocked]") {
+			return says(blocked("lost"), blocked("lost"))
+		}
+		return greeter(r)
+	})
+	w.ends(Incomplete)
+	s, _ := ReadStatus(w.o.Dir)
+	if s.Passing() != 0 || w.count(ledger.Unpassed) != 1 {
+		t.Errorf("%d features pass\n%s", s.Passing(), w.history())
+	}
+}
+
+// A grader that is a program keeps its mode, and directories that a session
+// closed are opened again.
+func TestFrozenFilesComeBackWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isPlan(r) {
+			calls := planCalls("hello", "bye")
+			list := strings.ReplaceAll(calls[len(calls)-2].Arguments, `sh tests/`, `./tests/`)
+			calls[len(calls)-2].Arguments = list
+			return says(append([]model.Call{bash("mkdir -p tests; for i in hello bye; do echo '#!/bin/sh' > tests/$i.sh; chmod +x tests/$i.sh; done")}, calls...)...)
+		}
+		if isFor(r, "hello") {
+			return says(bash("echo >> tests/hello.sh; chmod 644 tests/hello.sh; chmod 555 tests"), write("hello.sh", "echo hello\n"), finish("done"))
+		}
+		return greeter(r)
+	})
+	w.done()
+}
+
+func TestLostHistoryIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isFor(r, "bye") {
+			return says(bash("rm -rf .git; echo 'echo bye' > bye.sh"), finish("done"))
+		}
+		return greeter(r)
+	})
+	w.done()
+	for _, e := range w.events {
+		if e.Kind == ledger.Note && strings.Contains(e.Text, "history up to commit") {
+			return
+		}
+	}
+	t.Errorf("nothing is said of the lost history\n%s", w.history())
 }

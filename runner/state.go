@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -30,10 +29,12 @@ const (
 	lockFile     = "lock"
 	frozenDir    = "frozen"
 	homeDir      = "home"
-	attemptsFile = "attempts.json"
 )
 
 const stateVersion = 1
+
+// jobMax bounds job.json in bytes.
+const jobMax = 64 << 10
 
 // jobRecord is what a job is, written once.
 type jobRecord struct {
@@ -71,6 +72,10 @@ func openState(dir string, spec Spec, features int) (s *state, err error) {
 	if s.lock, err = takeLock(s.root); err != nil {
 		return s, err
 	}
+	// What a killed process left lent goes back before anything can be refused.
+	if err := giveBack(s.project, s.root); err != nil {
+		return s, err
+	}
 	return s, s.loadJob(spec, features)
 }
 
@@ -100,7 +105,7 @@ func openStateDir(project *os.Root) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := root.WriteFile(".gitignore", []byte("*\n"), 0o600); err != nil {
+	if err := atomicfile.Write(root, ".gitignore", []byte("*\n"), 0o600); err != nil {
 		root.Close()
 		return nil, err
 	}
@@ -111,7 +116,10 @@ func openStateDir(project *os.Root) (*os.Root, error) {
 // drops the lock when the process ends, however it ends. It tries for a moment
 // because a reader of the status holds it for an instant.
 func takeLock(root *os.Root) (*os.File, error) {
-	f, err := root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := atomicfile.Open(root, lockFile, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrExist) { // another process has just made it
+		f, err = atomicfile.Open(root, lockFile, os.O_RDWR, 0)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +130,9 @@ func takeLock(root *os.Root) (*os.File, error) {
 			break
 		}
 		if time.Now().After(deadline) {
-			pid, _ := os.ReadFile(filepath.Join("/proc/self/fd", fmt.Sprint(f.Fd())))
+			pid := make([]byte, 20)
+			n, _ := f.ReadAt(pid, 0) // for the message only
+			pid = pid[:n]
 			f.Close()
 			return nil, &Error{Outcome: FailedRun,
 				Reason: "another process" + pidNote(pid) + " works on this job",
@@ -146,7 +156,7 @@ func pidNote(data []byte) string {
 
 // locked says whether a process holds the job's lock.
 func locked(root *os.Root) bool {
-	f, err := root.Open(lockFile)
+	f, err := atomicfile.Open(root, lockFile, os.O_RDONLY, 0)
 	if err != nil {
 		return false
 	}
@@ -180,7 +190,7 @@ func (s *state) loadJob(spec Spec, features int) error {
 }
 
 func (s *state) createJob(spec Spec) error {
-	if err := s.root.WriteFile(specFile, []byte(spec.Text), 0o600); err != nil {
+	if err := atomicfile.Write(s.root, specFile, []byte(spec.Text), 0o600); err != nil {
 		return err
 	}
 	data, err := json.MarshalIndent(s.job, "", "  ")
@@ -191,7 +201,7 @@ func (s *state) createJob(spec Spec) error {
 }
 
 func readJob(root *os.Root) (jobRecord, error) {
-	data, err := root.ReadFile(jobFile)
+	data, err := atomicfile.Read(root, jobFile, jobMax)
 	if err != nil {
 		return jobRecord{}, err
 	}

@@ -93,3 +93,30 @@ func statusOf(dir string, record jobRecord, list feature.State, t ledger.Totals)
 	}
 	return s
 }
+
+// Recover gives a directory back that a killed process left lent, if there is
+// one and no process works on it. It needs neither an engine nor a model.
+func Recover(dir string) error {
+	root, err := openForReading(dir)
+	if errors.Is(err, ErrNoJob) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if _, err := readLoan(root); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock, err := takeLock(root)
+	if err != nil {
+		return nil // whoever holds the lock gives it back
+	}
+	defer lock.Close()
+	project, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer project.Close()
+	return giveBack(project, root)
+}

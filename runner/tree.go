@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
@@ -68,52 +69,62 @@ func parseEntry(line string) (treeEntry, error) {
 	return entry, nil
 }
 
-// hashFiles is the tree that the files at the entries' paths make now, read
-// and hashed by the host. Git inside a box can be made to lie (a filter commits
-// other content than the file's); this can't.
-func (w workspace) hashFiles(entries []treeEntry) (string, error) {
-	seen := make([]treeEntry, len(entries))
-	for i, e := range entries {
-		mode, hash, err := w.hashFile(e.path)
-		if err != nil {
-			return "", err
-		}
-		seen[i] = treeEntry{mode: mode, hash: hash, path: e.path}
-	}
-	return treeHash(seen)
-}
-
-func (w workspace) hashFile(name string) (mode string, hash [sha1.Size]byte, err error) {
+// hashFile reads and hashes the file at name as git would store it, without
+// git: git inside a box can be made to lie (a filter commits other content than
+// the file's). What is read is also written to copy. At most limit bytes are taken.
+func (w workspace) hashFile(ctx context.Context, name string, limit int64, copy io.Writer) (e treeEntry, size int64, err error) {
+	e.path = name
 	info, err := w.lstat(name)
 	if err != nil {
-		return "", hash, err
+		return e, 0, err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
 		target, err := w.root.Readlink(name)
-		return modeLink, gitHash("blob", []byte(target)), err
+		e.mode, e.hash = modeLink, gitHash("blob", []byte(target))
+		return e, int64(len(target)), err
 	}
 	f, err := w.open(name)
 	if err != nil {
-		return "", hash, err
+		return e, 0, err
 	}
 	defer f.Close()
 	if info, err = f.Stat(); err != nil {
-		return "", hash, err
+		return e, 0, err
 	}
-	h := sha1.New()
-	fmt.Fprintf(h, "blob %d\x00", info.Size())
-	n, err := io.Copy(h, io.LimitReader(f, info.Size()+1))
-	if err != nil {
-		return "", hash, err
+	if info.Size() > limit {
+		return e, 0, fmt.Errorf("there is more than %d MB in git; add what is generated to .gitignore", proofMax>>20)
 	}
-	if n != info.Size() {
-		return "", hash, fmt.Errorf("%s changed while it was read", name)
-	}
-	mode = modeFile
+	e.mode = modeFile
 	if info.Mode().Perm()&0o100 != 0 {
-		mode = modeExec
+		e.mode = modeExec
 	}
-	return mode, [sha1.Size]byte(h.Sum(nil)), nil
+	e.hash, err = hashContent(ctx, f, info.Size(), copy)
+	return e, info.Size(), err
+}
+
+// hashContent is git's hash of size bytes of f, which must have no more.
+func hashContent(ctx context.Context, f io.Reader, size int64, copy io.Writer) (hash [sha1.Size]byte, err error) {
+	h := sha1.New()
+	fmt.Fprintf(h, "blob %d\x00", size)
+	both := io.MultiWriter(h, copy)
+	var n int64
+	for n <= size {
+		if err := ctx.Err(); err != nil {
+			return hash, err
+		}
+		some, err := io.CopyN(both, f, 1<<20)
+		n += some
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return hash, err
+		}
+	}
+	if n != size {
+		return hash, errors.New("a file changed while it was read")
+	}
+	return [sha1.Size]byte(h.Sum(nil)), nil
 }
 
 // treeHash is git's id of the tree that holds the entries.
@@ -136,7 +147,7 @@ type treeNode struct {
 
 func (n *treeNode) add(names []string, e treeEntry) error {
 	if len(names) > deepest {
-		return fmt.Errorf("%.80q… lies more than %d directories deep", e.path, deepest)
+		return &tooDeep{e.path}
 	}
 	if len(names) == 1 {
 		e.path = names[0]

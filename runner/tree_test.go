@@ -1,6 +1,9 @@
 package runner
 
 import (
+	"context"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,17 +41,53 @@ func TestTreeHashIsGits(t *testing.T) {
 	must(t, err)
 	defer root.Close()
 	w := workspace{root: root}
-	if got, err := w.hashFiles(entries); err != nil || got != tree {
-		t.Fatalf("hashFiles = %s, %v; git says %s", got, err, tree)
+	if got, err := treeHash(entries); err != nil || got != tree {
+		t.Fatalf("treeHash = %s, %v; git says %s", got, err, tree)
 	}
-	must(t, os.WriteFile(filepath.Join(dir, "b/c"), []byte("changed"), 0o644))
-	if got, _ := w.hashFiles(entries); got == tree {
-		t.Error("a changed file has the same tree")
+	must(t, w.compare(t.Context(), entries))
+	for name, change := range map[string]func(file string) error{
+		"content": func(file string) error { return os.WriteFile(file, []byte("changed"), 0o644) },
+		"mode":    func(file string) error { return os.Chmod(file, 0o755) },
+		"gone":    os.Remove,
+		"a link":  func(file string) error { return os.Symlink("/etc/passwd", file) },
+	} {
+		file := filepath.Join(dir, "b/c")
+		must(t, os.RemoveAll(file))
+		if name != "a link" {
+			must(t, os.WriteFile(file, nil, 0o644))
+		}
+		must(t, change(file))
+		var refused *refusedTree
+		if err := w.compare(t.Context(), entries); !errors.As(err, &refused) {
+			t.Errorf("%s: a changed file is taken for git's: %v", name, err)
+		}
 	}
-	must(t, os.Remove(filepath.Join(dir, "b/c")))
-	must(t, os.Symlink("/etc/passwd", filepath.Join(dir, "b/c")))
-	if got, _ := w.hashFiles(entries); got == tree {
-		t.Error("a link in a file's place has the same tree")
+}
+
+// I7: what the host reads to hash it has a bound, and reading can be stopped.
+func TestI7HashingIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		must(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
+		must(t, os.Truncate(filepath.Join(dir, name), proofMax/2+1)) // sparse: it costs no disk
+	}
+	root, err := os.OpenRoot(dir)
+	must(t, err)
+	defer root.Close()
+	w := workspace{root: root}
+	within(t, func() {
+		var refused *refusedTree
+		if err := w.compare(t.Context(), []treeEntry{{mode: modeFile, path: "a"}, {mode: modeFile, path: "b"}}); !errors.As(err, &refused) {
+			t.Errorf("compare: %v", err)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := w.hashFile(ctx, "a", proofMax, io.Discard); !errors.Is(err, context.Canceled) {
+		t.Errorf("hashFile: %v", err)
+	}
+	if _, _, err := w.hashFile(t.Context(), "a", 10, io.Discard); err == nil {
+		t.Error("a file over the limit was read")
 	}
 }
 

@@ -19,10 +19,17 @@ type workspace struct {
 	owner sandbox.User // new files belong to the box's user
 }
 
-// checkPath refuses names that leave the workspace or reach the state.
+// checkPath refuses names that leave the workspace or reach the state. Unlike
+// fs.ValidPath it takes names that are no UTF-8: git and Linux do.
 func checkPath(name string) error {
-	if !fs.ValidPath(name) || name == "." || name == stateDir || strings.HasPrefix(name, stateDir+"/") {
-		return fmt.Errorf("path %q: %w", name, fs.ErrInvalid)
+	elements := strings.Split(name, "/")
+	for _, e := range elements {
+		if e == "" || e == "." || e == ".." || strings.ContainsRune(e, 0) {
+			return fmt.Errorf("path %.200q: %w", name, fs.ErrInvalid)
+		}
+	}
+	if elements[0] == stateDir {
+		return fmt.Errorf("path %.200q: %w", name, fs.ErrInvalid)
 	}
 	return nil
 }
@@ -80,17 +87,27 @@ func (w workspace) write(name string, data []byte, perm fs.FileMode) error {
 	return w.chown(name)
 }
 
+// holds says whether name is a regular file with this content and, as far as
+// git knows modes, this mode.
+func (w workspace) holds(name string, data []byte, perm fs.FileMode) bool {
+	info, err := w.lstat(name)
+	if err != nil || !info.Mode().IsRegular() || plainMode(info) != perm {
+		return false
+	}
+	have, err := w.read(name, int64(len(data)))
+	return err == nil && string(have) == string(data)
+}
+
 // makeParents makes dir and its parents real directories.
 func (w workspace) makeParents(dir string) error {
-	if dir == "." {
-		return nil
-	}
-	if err := w.makeParents(path.Dir(dir)); err != nil {
-		return err
+	if dir != "." {
+		if err := w.makeParents(path.Dir(dir)); err != nil {
+			return err
+		}
 	}
 	info, err := w.root.Lstat(dir)
 	if err == nil && info.IsDir() {
-		return nil
+		return w.makeWritable(dir, info)
 	}
 	if err == nil {
 		if err := w.root.Remove(dir); err != nil {
@@ -101,6 +118,15 @@ func (w workspace) makeParents(dir string) error {
 		return err
 	}
 	return w.chown(dir)
+}
+
+// makeWritable lets the host into a directory of the box's user that a session
+// has closed to everybody.
+func (w workspace) makeWritable(dir string, info fs.FileInfo) error {
+	if info.Mode().Perm()&0o700 == 0o700 {
+		return nil
+	}
+	return w.root.Chmod(dir, info.Mode().Perm()|0o700)
 }
 
 // chown gives what the host made to the box's user, where we may.

@@ -1,0 +1,193 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/glovebox-run/glovebox/sandbox"
+)
+
+// proofDir holds the copy of the project that verifications run in.
+const proofDir = "proof"
+
+// checkout is a throwaway copy of exactly the files of a staged tree. Proofs
+// run in it, not in the workspace: what git does not have, and what an earlier
+// verification left behind, proves nothing.
+type checkout struct {
+	dir   string // on the host
+	files workspace
+	s     staged
+}
+
+// newCheckout copies the staged files. The host hashes what it copies: a file
+// that is not what git would commit is refused. Without a .git, the copy can't
+// be mistaken for the project.
+func (j *job) newCheckout(ctx context.Context, s staged) (c *checkout, err error) {
+	if err := j.removeCheckout(); err != nil {
+		return nil, err
+	}
+	if err := j.state.root.Mkdir(proofDir, 0o755); err != nil {
+		return nil, err
+	}
+	root, err := j.state.root.OpenRoot(proofDir)
+	if err != nil {
+		return nil, err
+	}
+	c = &checkout{dir: filepath.Join(j.o.Dir, stateDir, proofDir), files: workspace{root: root, owner: j.user}, s: s}
+	if err := c.fill(ctx, j.files); err != nil {
+		return nil, errors.Join(err, c.close(j))
+	}
+	return c, nil
+}
+
+// removeCheckout removes the copy; one that a crash left behind too.
+func (j *job) removeCheckout() error {
+	root, err := j.state.root.OpenRoot(proofDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = openUp(root)
+		root.Close()
+	}
+	if removed := j.state.root.RemoveAll(proofDir); removed != nil {
+		return errors.Join(removed, err)
+	}
+	return nil
+}
+
+// openUp makes directories that a verification closed removable again.
+func openUp(root *os.Root) error {
+	return walk(context.Background(), root, nil, func(f found) error {
+		if f.info.IsDir() && f.info.Mode().Perm()&0o700 != 0o700 {
+			return f.dir.Chmod(f.name, 0o700)
+		}
+		return nil
+	})
+}
+
+func (c *checkout) close(j *job) error {
+	c.files.root.Close()
+	return j.removeCheckout()
+}
+
+func (c *checkout) fill(ctx context.Context, from workspace) error {
+	if err := c.files.chown("."); err != nil {
+		return err
+	}
+	left := int64(proofMax)
+	for _, e := range c.s.entries {
+		size, err := c.copyFile(ctx, from, e, left)
+		if err != nil {
+			return err
+		}
+		left -= size
+	}
+	return nil
+}
+
+// copyFile copies one file or link and refuses it unless it is what the entry says.
+func (c *checkout) copyFile(ctx context.Context, from workspace, e treeEntry, limit int64) (int64, error) {
+	if err := c.files.makeParents(path.Dir(e.path)); err != nil {
+		return 0, &refusedTree{err.Error()}
+	}
+	if e.mode == modeLink {
+		return c.copyLink(ctx, from, e, limit)
+	}
+	perm := fs.FileMode(0o644)
+	if e.mode == modeExec {
+		perm = 0o755
+	}
+	f, err := c.files.root.OpenFile(e.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return 0, &refusedTree{err.Error()}
+	}
+	seen, size, err := from.hashFile(ctx, e.path, limit, f)
+	if err := errors.Join(f.Chmod(perm), f.Close()); err != nil {
+		return 0, err
+	}
+	if err := differs(ctx, e, seen, err); err != nil {
+		return 0, err
+	}
+	return size, c.files.chown(e.path)
+}
+
+func (c *checkout) copyLink(ctx context.Context, from workspace, e treeEntry, limit int64) (int64, error) {
+	seen, size, err := from.hashFile(ctx, e.path, limit, io.Discard)
+	if err := differs(ctx, e, seen, err); err != nil {
+		return 0, err
+	}
+	target, err := from.root.Readlink(e.path)
+	if err != nil {
+		return 0, err
+	}
+	if err := c.files.root.Symlink(target, e.path); err != nil {
+		return 0, &refusedTree{err.Error()}
+	}
+	return size, c.files.chown(e.path)
+}
+
+// compare says whether the files below w still are the entries: a *refusedTree if not.
+func (w workspace) compare(ctx context.Context, entries []treeEntry) error {
+	left := int64(proofMax)
+	for _, e := range entries {
+		seen, size, err := w.hashFile(ctx, e.path, left, io.Discard)
+		if err := differs(ctx, e, seen, err); err != nil {
+			return err
+		}
+		left -= size
+	}
+	return nil
+}
+
+// differs refuses a file that is not what git has of it.
+func differs(ctx context.Context, want, seen treeEntry, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return &refusedTree{fmt.Sprintf("%.200q can't be read: %v", want.path, err)}
+	case seen != want:
+		return &refusedTree{fmt.Sprintf("git has other content of %.200q, or another mode, than the file: look at .gitattributes, and at the filters, line endings and file mode in .git/config", want.path)}
+	}
+	return nil
+}
+
+// boxSpec is a box whose workspace is the copy, with an empty $HOME.
+func (c *checkout) boxSpec(j *job) sandbox.Spec {
+	spec := j.boxSpec(false)
+	spec.Workspace, spec.Hidden = c.dir, nil
+	return spec
+}
+
+// prepare runs the project's init.sh on the copy, in a box of its own: what it
+// plants outside the copy must not reach a proof, and what git has it may not change.
+func (c *checkout) prepare(ctx context.Context, j *job) error {
+	if _, err := c.files.lstat("init.sh"); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	err := j.withBox(ctx, forInit, c.boxSpec(j), func(box *sandbox.Box) error {
+		_, err := j.runInit(ctx, box)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.unchanged(ctx, "init.sh")
+}
+
+// unchanged refuses a tree that what was just run has changed.
+func (c *checkout) unchanged(ctx context.Context, what string) error {
+	err := c.files.compare(ctx, c.s.entries)
+	var refused *refusedTree
+	if errors.As(err, &refused) {
+		return &refusedTree{what + " changes files that are in git, so what was proven is not what would be committed"}
+	}
+	return err
+}
