@@ -113,14 +113,14 @@ func (j *job) acceptList(ctx context.Context, note string) (problems []string, e
 	if len(problems) > 0 {
 		return problems, nil
 	}
-	red, problems, err := j.seeRed(ctx, list)
+	red, planned, problems, err := j.seeRed(ctx, list)
 	if v, refused := refusal(feature.Feature{}, err); refused {
 		return []string{"- " + v.output}, nil
 	}
 	if err != nil || len(problems) > 0 {
 		return problems, err
 	}
-	if err := j.freeze(list); err != nil {
+	if err := j.freeze(list, planned); err != nil {
 		return nil, err
 	}
 	j.list = feature.State{Features: list, Note: note, Hash: feature.Hash(list), Red: red}
@@ -150,9 +150,10 @@ func (j *job) missingGraders(list feature.List) (problems []string) {
 
 // seeRed runs every verify once, in a new box: a proof that was never seen
 // failing proves nothing. All faults of a list are told at once.
-func (j *job) seeRed(ctx context.Context, list feature.List) (red map[string]string, problems []string, err error) {
+func (j *job) seeRed(ctx context.Context, list feature.List) (red map[string]string, planned []treeEntry, problems []string, err error) {
 	red = map[string]string{}
 	err = j.onCopy(ctx, func(c *checkout) error {
+		planned = c.s.entries
 		for _, f := range list {
 			v, err := j.runVerify(ctx, c, f, whyRedCheck)
 			if err != nil {
@@ -165,7 +166,7 @@ func (j *job) seeRed(ctx context.Context, list feature.List) (red map[string]str
 		}
 		return nil
 	})
-	return red, problems, err
+	return red, planned, problems, err
 }
 
 // redFault says why a verify that should fail for want of the feature fails,

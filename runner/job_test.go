@@ -34,6 +34,9 @@ func TestJobEndsDone(t *testing.T) {
 	if notes := w.content("progress.md"); !strings.Contains(notes, "hello says hello") {
 		t.Errorf("progress.md lacks the note:\n%s", notes)
 	}
+	if tracked, err := StateIsTracked(w.o.Dir); err != nil || tracked {
+		t.Errorf("StateIsTracked = %v, %v", tracked, err)
+	}
 	if seen, err := ReadStatus(w.o.Dir); err != nil || seen.Outcome != Done || seen.Passing() != 2 || seen.Running || seen.Lent {
 		t.Errorf("ReadStatus = %+v, %v", seen, err)
 	}
@@ -44,9 +47,12 @@ func TestResumeAtEveryEvent(t *testing.T) {
 	t.Parallel()
 	whole := newWorld(t, greeter)
 	whole.done()
-	step := 3
-	if testing.Short() {
-		step = 13
+	step := 11
+	switch {
+	case os.Getenv("GLOVEBOX_PROOF") == "full":
+		step = 1
+	case testing.Short():
+		step = 29
 	}
 	for stop := 1; stop <= len(whole.events); stop += step {
 		w := newWorld(t, greeter)
@@ -133,6 +139,9 @@ func TestTrackedStateIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.git("add", "-f", ".glovebox/features.json")
+	if tracked, err := StateIsTracked(w.o.Dir); err != nil || !tracked {
+		t.Errorf("StateIsTracked = %v, %v", tracked, err)
+	}
 	if err := os.Remove(w.path(".glovebox/features.json")); err != nil {
 		t.Fatal(err)
 	}

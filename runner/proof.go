@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"time"
 
-	"github.com/glovebox-run/glovebox/runner/atomicfile"
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -92,6 +89,9 @@ func howEnded(r sandbox.Result, timeout time.Duration) string {
 func (j *job) onCopy(ctx context.Context, use func(*checkout) error) (err error) {
 	s, err := j.stage(ctx)
 	if err != nil {
+		return err
+	}
+	if err := j.checkGraders(s.entries); err != nil {
 		return err
 	}
 	c, err := j.newCheckout(ctx, s)
@@ -186,88 +186,4 @@ func (j *job) update(id string, change func(*feature.Feature)) error {
 		return err
 	}
 	return j.files.write(publicList, feature.Public(j.list.Features), 0o644)
-}
-
-// restore puts back what belongs to the host: the list, the spec and the
-// frozen graders. What a session changed there is noted.
-func (j *job) restore() error {
-	if err := j.putBack(specInWorkspace, []byte(j.o.Spec.Text), 0o644); err != nil {
-		return err
-	}
-	if j.list.Approved == "" {
-		return nil
-	}
-	if err := j.putBack(publicList, feature.Public(j.list.Features), 0o644); err != nil {
-		return err
-	}
-	for _, f := range j.list.Features {
-		for _, name := range f.Frozen {
-			if err := j.unfreeze(name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// putBack makes name hold data again, with its mode, if it does not.
-func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
-	if j.files.holds(name, data, perm) {
-		return nil
-	}
-	_, err := j.files.lstat(name)
-	missing := errors.Is(err, fs.ErrNotExist)
-	if err := j.files.write(name, data, perm); err != nil {
-		return fmt.Errorf("put back %s: %w", name, err)
-	}
-	if missing && name == specInWorkspace {
-		return nil
-	}
-	return j.note(name + " had been changed and was put back")
-}
-
-// freeze copies the graders to the state, where no box reaches them.
-func (j *job) freeze(list feature.List) error {
-	for _, f := range list {
-		for _, name := range f.Frozen {
-			data, err := j.files.read(name, frozenMax)
-			if err != nil {
-				return err
-			}
-			info, err := j.files.lstat(name)
-			if err != nil {
-				return err
-			}
-			keep := path.Join(frozenDir, name)
-			if err := j.state.root.MkdirAll(path.Dir(keep), 0o700); err != nil {
-				return err
-			}
-			if err := atomicfile.Write(j.state.root, keep, data, plainMode(info)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// plainMode is the mode of a file as git knows it.
-func plainMode(info fs.FileInfo) fs.FileMode {
-	if info.Mode().Perm()&0o100 != 0 {
-		return 0o755
-	}
-	return 0o644
-}
-
-// unfreeze puts one grader back.
-func (j *job) unfreeze(name string) error {
-	keep := path.Join(frozenDir, name)
-	data, err := atomicfile.Read(j.state.root, keep, frozenMax)
-	if err != nil {
-		return fmt.Errorf("read the frozen copy of %s: %w", name, err)
-	}
-	info, err := j.state.root.Lstat(keep)
-	if err != nil {
-		return err
-	}
-	return j.putBack(name, data, plainMode(info))
 }

@@ -41,6 +41,8 @@ func TestI10CheatingDoesNotPass(t *testing.T) {
 		"moves .git away":       {good, bash("git init -q; mkdir .cache; mv .git .cache/repo; echo .cache > .gitignore; ln -s .cache/repo .git")},
 		"leaves a gitfile":      {good, bash("git init -q; mkdir .cache; mv .git .cache/repo; echo .cache > .gitignore; echo 'gitdir: .cache/repo' > .git")},
 		"borrows objects":       {good, bash("git init -q; mkdir -p .git/objects/info; echo /tmp > .git/objects/info/alternates")},
+		"brings a conftest":     {good, write("conftest.py", "")},
+		"brings a pytest":       {good, write("pytest.py", "print('1 passed')")},
 		"a submodule":           {good, bash("git init -q sub && cd sub && git commit -q --allow-empty -m x")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -119,4 +120,29 @@ func Recover(dir string) error {
 	}
 	defer project.Close()
 	return giveBack(project, root)
+}
+
+// indexMax bounds what is read of a project's git index: about 500,000 files.
+const indexMax = 64 << 20
+
+// StateIsTracked says whether git tracks the state of the job in dir: then it
+// came with the project, and nothing that it says can be trusted. The index is
+// only searched for the state's name, which finds it in every version but the
+// fourth, where names are cut: an index of that version, or one that can't be
+// read, counts as tracking it.
+func StateIsTracked(dir string) (bool, error) {
+	project, err := os.OpenRoot(dir)
+	if err != nil {
+		return true, err
+	}
+	defer project.Close()
+	index, err := workspace{root: project}.read(".git/index", indexMax)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return true, err
+	}
+	fourth := len(index) > 8 && index[7] >= 4
+	return fourth || bytes.Contains(index, []byte(stateDir+"/")), nil
 }

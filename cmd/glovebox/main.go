@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -32,13 +33,22 @@ func signalContext() (context.Context, context.CancelFunc) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
+		first := time.Now()
 		cancel()
-		<-signals
+		// A terminal and a wrapper such as timeout may both pass on one key press.
+		for range signals {
+			if time.Since(first) > sameSignal {
+				break
+			}
+		}
 		fmt.Fprintln(os.Stderr, "\nglovebox: stopped at once; the same command goes on from here")
 		os.Exit(interruptedCode)
 	}()
 	return ctx, cancel
 }
+
+// sameSignal is how soon after the first a signal counts as the same one.
+const sameSignal = 300 * time.Millisecond
 
 // outliveReaders keeps a job from ending in the middle when whoever reads its
 // output goes away (`glovebox run ... | head`): writing fails then, and what

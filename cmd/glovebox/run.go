@@ -42,6 +42,9 @@ func (a *app) runAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := recoverLoan(dir, state); err != nil {
+		return err
+	}
 	if done, err := a.doneAlready(o, spec, dir, state); done || err != nil {
 		return err
 	}
@@ -56,6 +59,15 @@ func (a *app) runAction(c *cli.Context) error {
 	return a.build(c.Context, o, spec, dir)
 }
 
+// recoverLoan gives a directory back that a killed process left lent, whatever
+// else may be wrong with this command.
+func recoverLoan(dir string, state projectState) error {
+	if state != projectKnown {
+		return nil
+	}
+	return runner.Recover(dir)
+}
+
 // doneAlready says that a job has ended well and shows it. Nothing is started
 // for that, and no key or engine is needed.
 func (a *app) doneAlready(o order, spec runner.Spec, dir string, state projectState) (bool, error) {
@@ -63,6 +75,9 @@ func (a *app) doneAlready(o order, spec runner.Spec, dir string, state projectSt
 		return false, nil
 	}
 	s, err := runner.ReadStatus(dir)
+	if brought, _ := runner.StateIsTracked(dir); brought {
+		return false, nil // a state that came with the project proves nothing
+	}
 	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
 		return false, nil // whatever is wrong is the runner's to find and to say
 	}

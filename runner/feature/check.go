@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -197,8 +198,10 @@ func badPath(p string) string {
 		return "must be a plain file name without patterns"
 	case reserved(clean):
 		return "can't be frozen: it belongs to the host"
-	case clean == File:
+	case slices.Contains([]string{File, "app_spec.txt", "progress.md"}, clean):
 		return "can't be frozen: it is the host's already"
+	case slices.Contains([]string{".gitignore", ".gitattributes"}, path.Base(clean)):
+		return "can't be frozen: it decides what git has, not whether the program works"
 	}
 	return ""
 }

@@ -159,11 +159,18 @@ func (b *budget) fail(spent decimal.Decimal, err error) error {
 	return err
 }
 
-// spent is what usage cost: as reported, else by price, else all that was reserved.
+// spent is what usage cost: as reported, else by price, else all that was
+// reserved. Where the price was given by hand or by a table, a server that
+// reports less than it may mean nothing by it (gateways say 0): the larger counts.
 func (b *budget) spent(reserved decimal.Decimal, u Usage) decimal.Decimal {
+	reported := u.Cost.Valid && !u.Cost.Decimal.IsNegative()
 	switch {
-	case u.Cost.Valid && !u.Cost.Decimal.IsNegative():
+	case reported && b.info.CostReported:
 		return u.Cost.Decimal
+	case reported && u.Known:
+		return decimal.Max(u.Cost.Decimal, b.info.Price.Cost(u))
+	case reported:
+		return decimal.Max(u.Cost.Decimal, reserved)
 	case u.Known:
 		return b.info.Price.Cost(u)
 	default:

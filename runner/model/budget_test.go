@@ -33,12 +33,16 @@ func TestBudgetBooks(t *testing.T) {
 	known := Usage{Known: true, Prompt: 100, Completion: 10}
 	reported := known
 	reported.Cost = decimal.NewNullDecimal(usd("0.7"))
+	more := known
+	more.Cost = decimal.NewNullDecimal(usd("7"))
 	wrong := &Error{Fault: FaultWrongModel, Status: 200, Usage: known}
 	for name, c := range map[string]struct {
 		answer answer
 		want   string // the line after "reserve 20.63"
 	}{
-		"what the provider says":          {answer{reply: Reply{Usage: reported}}, "settle 0.7"},
+		"what the provider bills":         {answer{reply: Reply{Usage: reported}}, "settle 0.7"},
+		"a gateway that says too little":  {answer{reply: Reply{Usage: reported}}, "settle 2"},
+		"a gateway that says more":        {answer{reply: Reply{Usage: more}}, "settle 7"},
 		"else the tokens":                 {answer{reply: Reply{Usage: known}}, "settle 2"},
 		"else the worst case":             {answer{reply: Reply{}}, "settle 20.63"},
 		"a reply of another model":        {answer{err: wrong}, "failed 2"},
@@ -51,7 +55,9 @@ func TestBudgetBooks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			book := &memory{}
-			b := Budget(&answers{t: t, list: []answer{c.answer}}, dollarModel(), usd("1000"), book)
+			info := dollarModel()
+			info.CostReported = name == "what the provider bills"
+			b := Budget(&answers{t: t, list: []answer{c.answer}}, info, usd("1000"), book)
 			_, err := b.Reply(context.Background(), hello(100))
 			if !errors.Is(err, c.answer.err) {
 				t.Errorf("got %v", err)

@@ -115,6 +115,10 @@ type Info struct {
 	Price Price
 	// PriceSource names where the price comes from and its date, for the report.
 	PriceSource string
+	// CostReported says that the cost in the provider's replies is what it bills,
+	// with all its discounts. Else it is only believed where it is more than the
+	// tokens cost at Price.
+	CostReported bool
 	// Context is the window in tokens and MaxOutput the longest reply; 0 is unknown.
 	Context, MaxOutput int
 }

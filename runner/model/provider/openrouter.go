@@ -72,9 +72,9 @@ func (r request) openrouter(ctx context.Context) (model.Model, model.Info, error
 	}
 	info := model.Info{
 		Accept:      accept(entry, variant),
-		PriceSource: "OpenRouter's catalogue",
-		Context:     smaller(entry.Context, entry.Top.Context),
-		MaxOutput:   entry.Top.MaxOutput,
+		PriceSource: "OpenRouter's catalogue", CostReported: true,
+		Context:   smaller(entry.Context, entry.Top.Context),
+		MaxOutput: entry.Top.MaxOutput,
 	}
 	var ok bool
 	if info.Price, ok = entry.Pricing.price(); !ok {

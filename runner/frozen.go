@@ -1,0 +1,166 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/glovebox-run/glovebox/runner/atomicfile"
+	"github.com/glovebox-run/glovebox/runner/feature"
+)
+
+// restore puts back what belongs to the host: the spec, the list and the
+// frozen graders. What a session changed there is noted.
+func (j *job) restore() error {
+	if err := j.putBack(specInWorkspace, []byte(j.o.Spec.Text), 0o644); err != nil {
+		return err
+	}
+	if j.list.Approved == "" {
+		return nil
+	}
+	if err := j.putBack(publicList, feature.Public(j.list.Features), 0o644); err != nil {
+		return err
+	}
+	names, err := j.frozen()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := j.unfreeze(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putBack makes name hold data again, with its mode, if it does not.
+func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
+	if j.files.holds(name, data, perm) {
+		return nil
+	}
+	_, err := j.files.lstat(name)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err := j.files.write(name, data, perm); err != nil {
+		return fmt.Errorf("put back %s: %w", name, err)
+	}
+	if missing && name == specInWorkspace {
+		return nil
+	}
+	return j.note(name + " had been changed and was put back")
+}
+
+// freeze copies the graders to the state, where no box reaches them: what the
+// list names, and what the plan has that decides how tests run.
+func (j *job) freeze(list feature.List, planned []treeEntry) error {
+	var names []string
+	for _, f := range list {
+		names = append(names, f.Frozen...)
+	}
+	for _, e := range planned {
+		if decidesTests(e.path) && e.mode != modeLink {
+			names = append(names, e.path)
+		}
+	}
+	if err := j.state.root.RemoveAll(frozenDir); err != nil { // an earlier list's
+		return err
+	}
+	for _, name := range names {
+		if err := j.freezeOne(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *job) freezeOne(name string) error {
+	data, err := j.files.read(name, frozenMax)
+	if err != nil {
+		return err
+	}
+	info, err := j.files.lstat(name)
+	if err != nil {
+		return err
+	}
+	keep := path.Join(frozenDir, name)
+	if err := j.state.root.MkdirAll(path.Dir(keep), 0o700); err != nil {
+		return err
+	}
+	return atomicfile.Write(j.state.root, keep, data, plainMode(info))
+}
+
+// plainMode is the mode of a file as git knows it.
+func plainMode(info fs.FileInfo) fs.FileMode {
+	if info.Mode().Perm()&0o100 != 0 {
+		return 0o755
+	}
+	return 0o644
+}
+
+// frozen are the files that were frozen.
+func (j *job) frozen() (names []string, err error) {
+	root, err := j.state.root.OpenRoot(frozenDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	err = walk(context.Background(), root, nil, func(f found) error {
+		if !f.info.IsDir() {
+			names = append(names, f.path)
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+// unfreeze puts one grader back.
+func (j *job) unfreeze(name string) error {
+	keep := path.Join(frozenDir, name)
+	data, err := atomicfile.Read(j.state.root, keep, frozenMax)
+	if err != nil {
+		return fmt.Errorf("read the frozen copy of %s: %w", name, err)
+	}
+	info, err := j.state.root.Lstat(keep)
+	if err != nil {
+		return err
+	}
+	return j.putBack(name, data, plainMode(info))
+}
+
+// checkGraders refuses files that decide how tests run and were not there
+// when the list was accepted: with a conftest.py or a pytest.py of its own a
+// session would be its own grader.
+func (j *job) checkGraders(entries []treeEntry) error {
+	if j.list.Approved == "" {
+		return nil
+	}
+	frozen, err := j.frozen()
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if decidesTests(e.path) && !slices.Contains(frozen, e.path) {
+			return &refusedTree{fmt.Sprintf("%.200s decides how tests run and was not there when the features were accepted: remove it", e.path)}
+		}
+	}
+	return nil
+}
+
+// decidesTests says whether a file has a say in how Python's tests run: a
+// configuration of pytest, code that Python or pytest runs by itself, or a
+// module in the place of pytest.
+func decidesTests(name string) bool {
+	top, _, _ := strings.Cut(name, "/")
+	if slices.Contains([]string{"pytest", "_pytest"}, top) && top != name {
+		return true
+	}
+	return slices.Contains([]string{"conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "pytest.py", "_pytest.py",
+		"sitecustomize.py", "usercustomize.py"}, path.Base(name))
+}
