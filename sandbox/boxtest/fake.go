@@ -164,7 +164,8 @@ func (f *Fake) launch(n int, s sandbox.Spec) (*fakeConn, error) {
 	}
 	c := &fakeConn{id: fmt.Sprintf("fake-%d", n), gone: make(chan struct{})}
 	c.cmd = exec.Command(self, "-workspace", dirs["workspace"], "-home", dirs["home"])
-	c.cmd.Env = []string{agentVariable + "=1"}
+	// Under the race detector a program sleeps a second at its end unless told not to.
+	c.cmd.Env = []string{agentVariable + "=1", "GORACE=atexit_sleep_ms=0"}
 	c.cmd.Stderr = &c.stderr
 	// A group of its own: what a terminal sends to the tests is not for boxes.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
