@@ -22,18 +22,23 @@
 //
 // A call (call.go) is one tool call of a reply. It runs in a box, by default a
 // new one each; package tool knows the tools, package sandbox the boxes. The
-// runner knows neither Docker nor any provider's SDK.
+// runner knows neither Docker nor any provider's SDK. A session that goes in
+// circles is noticed (loop.go).
 //
 // Nothing the model says makes a feature pass. The host proves it (proof.go):
-// every box of the session is ended, the graders are put back, the tree is
-// staged, the feature's command must exit 0 in a new box, and so must every
-// command that passed before; the tree is hashed by the host itself (tree.go)
-// before, after, and against what git is about to commit (commit.go). Only
-// then the commit is made and "passes" is written.
+// every box of the session is ended, the graders are put back (frozen.go), git
+// takes up the tree in a box (commit.go), and the host copies exactly the files
+// of that tree, hashing them itself (checkout.go, tree.go). On the copy, which
+// has no .git and nothing that git ignores, init.sh is run in a box of its own,
+// then the feature's command in a new box, and so is every command that passed
+// before. Only when all exit 0 and the copy is unchanged, that tree is committed,
+// compared with the workspace once more, and "passes" is written. So what
+// passes is what a clone has: a program that .gitignore hides, or state that
+// one verification leaves for the next, proves nothing.
 //
 // The host reads and writes below the project directory only through
-// workspace.go, which follows no link, and executes nothing there: git too
-// runs in a box.
+// workspace.go and walk.go, which follow no link, and executes nothing there:
+// git too runs in a box.
 //
 // How it ends is an [Outcome]; what happened is in the ledger (package
 // ledger), from which progress, status and resuming are read.
