@@ -107,7 +107,7 @@ func sessionEndText(e ledger.Event) (colour, string, string) {
 		text += ": " + plain(s.Note)
 	}
 	if s.Limit != "" {
-		text += " (change it with " + plain(s.Limit) + ")"
+		text += ": " + plain(s.Limit)
 	}
 	return yellow, "session", text
 }

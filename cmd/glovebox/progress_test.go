@@ -82,7 +82,7 @@ func TestProgressLines(t *testing.T) {
    0:18  blocked  words: words
    0:19  broken   words: words
    0:20  note     words
-   0:21  session  1 ended: words: words (change it with words)
+   0:21  session  1 ended: words: words: words
    0:22  session  1: the model is blocked: words
 `
 	if got := out.String(); got != want {

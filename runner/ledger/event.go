@@ -99,7 +99,7 @@ type SessionInfo struct {
 	Ending  string `json:"ending,omitempty"`  // finish, turns, loop, no-calls, …: what ended it
 	Status  string `json:"status,omitempty"`  // done or blocked, as the model said on finish
 	Note    string `json:"note,omitempty"`    // the model's, bounded
-	Limit   string `json:"limit,omitempty"`   // the flag that changes the limit that ended it
+	Limit   string `json:"limit,omitempty"`   // the limit that ended it, in words
 }
 
 // Money is in USD.
