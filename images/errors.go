@@ -98,7 +98,7 @@ func buildError(ctx context.Context, r Recipe, err error, tail string) error {
 	return &Error{
 		Image:  r.Name,
 		Reason: fmt.Sprintf("image %s could not be built: %s", r.Name, oneLine(err)),
-		Hint:   "building needs Debian's packages: can containers of this engine reach deb.debian.org? behind a proxy set http_proxy",
+		Hint:   "building needs Debian's packages: can containers of this engine reach a Debian mirror? behind a proxy set http_proxy",
 		Detail: tail,
 		Err:    err,
 	}
@@ -115,7 +115,7 @@ func bootstrapError(stopped, err, made error, tail string) error {
 	return &Error{
 		Image:  "debian",
 		Reason: fmt.Sprintf("Debian could not be made from its packages: %s", oneLine(made)),
-		Hint:   "can this machine reach deb.debian.org? is there 1 GB in the directory for temporary files? try: mmdebstrap --variant=minbase bookworm /dev/null",
+		Hint:   "can this machine reach a Debian mirror? is there 1 GB in the directory for temporary files? try: mmdebstrap --variant=minbase bookworm /dev/null",
 		Detail: tail,
 		Err:    errors.Join(made, err),
 	}
