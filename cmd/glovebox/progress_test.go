@@ -150,7 +150,7 @@ func TestElapsed(t *testing.T) {
 // where it lies.
 func TestReport(t *testing.T) {
 	s := runner.Status{
-		Dir: "/work/app", Model: "openrouter/v/m", Outcome: runner.Incomplete,
+		Dir: "/home/ada/app", Model: "openrouter/v/m", Outcome: runner.Incomplete,
 		Features: []feature.Feature{
 			{ID: "add", Description: "Add a task", Passes: true},
 			{ID: "search", Description: "Find a task by a word" + hostile, Blocked: true},
@@ -175,7 +175,7 @@ model     openrouter/v/m
 tokens    1,234,567 in, 89 out
 cost      0.012345 USD of at most 5
 uncovered in the planner's words: Colours are not covered.
-project   /work/app
+project   /home/ada/app
           it is lent to the boxes' user; the next run gives
           it back
 look      glovebox status app; glovebox log app
