@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/glovebox-run/glovebox/runner/feature"
@@ -30,6 +32,15 @@ func TestJobEndsDone(t *testing.T) {
 	}
 	if list := w.content("feature_list.json"); strings.Count(list, `"passes": true`) != 2 {
 		t.Errorf("feature_list.json does not show what passes:\n%s", list)
+	}
+	finals := 0
+	for _, e := range w.events {
+		if e.Kind == ledger.VerifyEnd && e.Verify.Why == whyFinal && e.Verify.Passed {
+			finals++
+		}
+	}
+	if finals != 2 {
+		t.Errorf("%d features were verified at the end", finals)
 	}
 	if notes := w.content("progress.md"); !strings.Contains(notes, "hello says hello") {
 		t.Errorf("progress.md lacks the note:\n%s", notes)
@@ -124,6 +135,74 @@ func TestStateOfAStrangerIsRefused(t *testing.T) {
 	w.ends(Usage)
 	if w.engine.Starts() != 0 {
 		t.Error("a box was started")
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	must(t, os.Remove(w.path(".glovebox")))
+	must(t, os.Mkdir(w.path(".glovebox"), 0o700))
+	must(t, os.Chown(w.path(".glovebox"), 1234, 1234))
+	w.ends(Usage)
+}
+
+// watcher is an engine that is asked for boxes through it.
+type watcher struct {
+	sandbox.Engine
+	look func(*sandbox.Spec)
+}
+
+func (e watcher) Start(ctx context.Context, s sandbox.Spec) (sandbox.Conn, error) {
+	e.look(&s)
+	return e.Engine.Start(ctx, s)
+}
+
+// I1: the state is covered in every box that sees the project; proofs see a
+// copy without it, and no $HOME of the session.
+func TestI1StateIsHiddenInEveryBox(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	var mu sync.Mutex
+	seen := map[string]int{}
+	w.o.Engine = watcher{w.engine, func(s *sandbox.Spec) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch s.Workspace {
+		case w.o.Dir:
+			seen["project"]++
+			if !slices.Equal(s.Hidden, []string{".glovebox"}) {
+				t.Errorf("a box of the project hides %v", s.Hidden)
+			}
+		case w.path(".glovebox/proof"):
+			seen["proof"]++
+			if s.Home != "" {
+				t.Errorf("a proof has the home %s", s.Home)
+			}
+		default:
+			t.Errorf("a box has the workspace %q", s.Workspace)
+		}
+	}}
+	w.done()
+	if seen["project"] == 0 || seen["proof"] == 0 {
+		t.Errorf("boxes: %v", seen)
+	}
+}
+
+// An engine that mounts another directory than the one meant, on another
+// machine say, is noticed before the model is asked.
+func TestI1OtherMountIsNoticed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(model.Request) model.Reply {
+		t.Error("the model was asked")
+		return model.Reply{}
+	})
+	other := t.TempDir()
+	w.o.Engine = watcher{w.engine, func(s *sandbox.Spec) {
+		if s.Home != "" {
+			s.Home = other
+		}
+	}}
+	if e := w.ends(NoSandbox); !strings.Contains(e.Reason, "another directory") {
+		t.Error(e)
 	}
 }
 

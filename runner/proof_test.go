@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/sandbox"
 )
 
 // cheat plans honestly and then tries calls to make "hello" pass.
@@ -151,6 +153,7 @@ func TestRedFinishGoesBackAndIsMended(t *testing.T) {
 
 func TestRegressionIsNamed(t *testing.T) {
 	t.Parallel()
+	named := false
 	w := newWorld(t, func(r model.Request) model.Reply {
 		if !isFor(r, "bye") {
 			return greeter(r)
@@ -158,12 +161,13 @@ func TestRegressionIsNamed(t *testing.T) {
 		if turnOf(r) == 0 {
 			return says(bash("echo 'echo bye' > bye.sh; rm hello.sh"), finish("done"))
 		}
-		if !strings.Contains(lastSaid(r), "hello passed before and fails now") {
-			t.Errorf("a regression is answered with %q", lastSaid(r))
-		}
+		named = strings.Contains(lastSaid(r), "hello passed before and fails now")
 		return says(write("hello.sh", "echo hello\n"), finish("both"))
 	})
 	w.done()
+	if !named {
+		t.Errorf("the regression was not named\n%s", w.history())
+	}
 }
 
 // Building one feature often makes another one green: it passes without a session.
@@ -393,4 +397,106 @@ func TestLostHistoryIsSaid(t *testing.T) {
 		}
 	}
 	t.Errorf("nothing is said of the lost history\n%s", w.history())
+}
+
+// planned is an actor that plans one feature with a verify of its own and then plays on.
+func planned(verify string, then actor) actor {
+	return func(r model.Request) model.Reply {
+		if !isPlan(r) {
+			return then(r)
+		}
+		list, err := json.Marshal([]map[string]any{{"id": "hello", "category": "functional", "description": "d", "steps": []string{"s"}, "verify": verify}})
+		if err != nil {
+			panic(err)
+		}
+		return says(write("feature_list.json", string(list)), finish("x"))
+	}
+}
+
+// What a session leaves in $HOME reaches no verification.
+func TestI10HomeIsEmptyInProofs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, planned(`test -e "$HOME/planted"`, func(r model.Request) model.Reply {
+		return says(bash(`touch "$HOME/planted"; test -e "$HOME/planted"`), finish("done"), blocked("no"))
+	}))
+	w.o.Features, w.o.MaxSessions = 1, 2
+	w.ends(Incomplete)
+	if n := w.count(ledger.Passed); n != 0 {
+		t.Error("what was planted in $HOME made it pass")
+	}
+}
+
+// `pytest | tail` must fail when pytest does.
+func TestI10PipesFailWithTheirFirstPart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, planned("sh hello.sh | cat", func(r model.Request) model.Reply {
+		return says(write("hello.sh", "exit 1\n"), finish("done"), blocked("no"))
+	}))
+	w.o.Features, w.o.MaxSessions = 1, 2
+	w.ends(Incomplete)
+	if w.count(ledger.Approved) != 1 || w.count(ledger.Passed) != 0 {
+		t.Errorf("a pipe hides a failure\n%s", w.history())
+	}
+}
+
+// No box of a session lives while the host verifies, and the list is the host's then.
+func TestI10SessionIsOverWhenVerified(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isFor(r, "hello") {
+			return says(bash("sleep 1000 & echo '[]' > feature_list.json"), write("hello.sh", "echo hello\n"), finish("done"))
+		}
+		return greeter(r)
+	})
+	w.o.Scope = sandbox.ScopeSession
+	looked := false
+	w.on = func(e ledger.Event) {
+		if e.Kind != ledger.VerifyStart || e.Verify.Why != whyFinish || e.Feature != "hello" {
+			return
+		}
+		looked = true
+		if live := w.engine.Live(); live != 0 {
+			t.Errorf("%d boxes live during the verification", live)
+		}
+		if list := w.content("feature_list.json"); !strings.Contains(list, `"hello"`) {
+			t.Errorf("the list is the session's: %s", list)
+		}
+	}
+	w.done()
+	if !looked {
+		t.Error("nothing was verified")
+	}
+}
+
+// Servers that say "tool_calls" of a cut reply are known by the tokens used up.
+func TestReplyThatUsesUpItsTokensIsCut(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "hello") {
+			return greeter(r)
+		}
+		if asked++; asked == 1 {
+			return model.Reply{Calls: []model.Call{write("cut.sh", "x")}, Usage: model.Usage{Known: true, Completion: r.MaxTokens}}
+		}
+		return greeter(r)
+	})
+	w.done()
+	if _, err := os.Stat(w.path("cut.sh")); err == nil {
+		t.Error("a cut reply was executed")
+	}
+}
+
+// An engine whose boxes break again and again ends the job, not a night of calls.
+func TestBoxesThatKeepBreakingEndTheJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		return says(bash("kill -9 $PPID; sleep 60"))
+	})
+	if e := w.ends(FailedRun); !strings.Contains(e.Reason, "a box broke") {
+		t.Error(e)
+	}
+	if n := w.count(ledger.CallStart); n != lostBoxes {
+		t.Errorf("%d calls were tried", n)
+	}
 }

@@ -104,8 +104,12 @@ func TestListingIsChecked(t *testing.T) {
 		"state":     "100644 blob " + hash + "\t.glovebox/job.json\x00",
 		"submodule": "160000 commit " + hash + "\tsub\x00",
 	} {
-		if _, err := parseListing([]byte(line)); err == nil {
+		_, err := parseListing([]byte(line))
+		if err == nil {
 			t.Errorf("%s: accepted %q", name, line)
+		}
+		if name == "submodule" && !strings.Contains(err.Error(), "submodule") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -29,6 +29,8 @@ func TestI6HostFollowsNothing(t *testing.T) {
 			must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
 			must(t, os.Mkdir(filepath.Join(dir, stateDir), 0o700))
 			must(t, os.WriteFile(filepath.Join(dir, stateDir, "secret"), []byte("truth"), 0o600))
+			must(t, os.WriteFile(filepath.Join(dir, stateDir, "file"), []byte("truth"), 0o600))
+			must(t, os.WriteFile(filepath.Join(filepath.Dir(outside), "file"), []byte("mine"), 0o600))
 			put(t, dir)
 			root, err := os.OpenRoot(dir)
 			must(t, err)
@@ -38,12 +40,19 @@ func TestI6HostFollowsNothing(t *testing.T) {
 				if data, err := w.read("sub/file", 100); err == nil {
 					t.Errorf("read %q", data)
 				}
+				if f, err := w.open("sub/file"); err == nil {
+					f.Close()
+					t.Error("opened it")
+				}
 				must(t, w.write("sub/file", []byte("new"), 0o644))
 			})
 			if data, err := w.read("sub/file", 100); err != nil || string(data) != "new" {
 				t.Errorf("after writing: %q, %v", data, err)
 			}
-			for path, want := range map[string]string{outside: "mine", filepath.Join(dir, stateDir, "secret"): "truth"} {
+			for path, want := range map[string]string{
+				outside: "mine", filepath.Join(filepath.Dir(outside), "file"): "mine",
+				filepath.Join(dir, stateDir, "secret"): "truth", filepath.Join(dir, stateDir, "file"): "truth",
+			} {
 				if data, _ := os.ReadFile(path); string(data) != want {
 					t.Errorf("%s is %q now", path, data)
 				}
