@@ -2,13 +2,14 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/glovebox-run/glovebox/sandbox"
 )
@@ -23,27 +24,38 @@ type checkout struct {
 	dir   string // on the host
 	files workspace
 	s     staged
+	used  bool   // a verification has run in it
+	init  string // how init.sh went, if it said anything
 }
 
 // newCheckout copies the staged files. The host hashes what it copies: a file
 // that is not what git would commit is refused. Without a .git, the copy can't
 // be mistaken for the project.
-func (j *job) newCheckout(ctx context.Context, s staged) (c *checkout, err error) {
-	if err := j.removeCheckout(); err != nil {
-		return nil, err
-	}
-	if err := j.state.root.Mkdir(proofDir, 0o755); err != nil {
-		return nil, err
-	}
-	root, err := j.state.root.OpenRoot(proofDir)
-	if err != nil {
-		return nil, err
-	}
-	c = &checkout{dir: filepath.Join(j.o.Dir, stateDir, proofDir), files: workspace{root: root, owner: j.user}, s: s}
-	if err := c.fill(ctx, j.files); err != nil {
+func (j *job) newCheckout(ctx context.Context, s staged) (*checkout, error) {
+	c := &checkout{dir: filepath.Join(j.o.Dir, stateDir, proofDir), s: s}
+	if err := c.renew(ctx, j); err != nil {
 		return nil, errors.Join(err, c.close(j))
 	}
 	return c, nil
+}
+
+// renew makes the copy anew and runs init.sh on it.
+func (c *checkout) renew(ctx context.Context, j *job) error {
+	if err := c.close(j); err != nil {
+		return err
+	}
+	if err := j.state.root.Mkdir(proofDir, 0o755); err != nil {
+		return err
+	}
+	root, err := j.state.root.OpenRoot(proofDir)
+	if err != nil {
+		return err
+	}
+	c.files, c.used = workspace{root: root, owner: j.user}, false
+	if err := c.fill(ctx, j.files); err != nil {
+		return err
+	}
+	return c.prepare(ctx, j)
 }
 
 // removeCheckout removes the copy; one that a crash left behind too.
@@ -56,10 +68,12 @@ func (j *job) removeCheckout() error {
 		err = openUp(root)
 		root.Close()
 	}
-	if removed := j.state.root.RemoveAll(proofDir); removed != nil {
-		return errors.Join(removed, err)
+	if removed := j.state.root.RemoveAll(proofDir); removed == nil {
+		return nil
 	}
-	return nil
+	// Too deep to be removed, say. It must not be in the way of the next one.
+	j.log.Warn("a copy for proofs could not be removed", "error", err)
+	return j.state.root.Rename(proofDir, proofDir+"-"+rand.Text())
 }
 
 // openUp makes directories that a verification closed removable again.
@@ -73,7 +87,9 @@ func openUp(root *os.Root) error {
 }
 
 func (c *checkout) close(j *job) error {
-	c.files.root.Close()
+	if c.files.root != nil {
+		c.files.root.Close()
+	}
 	return j.removeCheckout()
 }
 
@@ -95,7 +111,7 @@ func (c *checkout) fill(ctx context.Context, from workspace) error {
 // copyFile copies one file or link and refuses it unless it is what the entry says.
 func (c *checkout) copyFile(ctx context.Context, from workspace, e treeEntry, limit int64) (int64, error) {
 	if err := c.files.makeParents(path.Dir(e.path)); err != nil {
-		return 0, &refusedTree{err.Error()}
+		return 0, refuse("%s", err.Error())
 	}
 	if e.mode == modeLink {
 		return c.copyLink(ctx, from, e, limit)
@@ -106,7 +122,7 @@ func (c *checkout) copyFile(ctx context.Context, from workspace, e treeEntry, li
 	}
 	f, err := c.files.root.OpenFile(e.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
-		return 0, &refusedTree{err.Error()}
+		return 0, refuse("%s", err.Error())
 	}
 	seen, size, err := from.hashFile(ctx, e.path, limit, f)
 	if err := errors.Join(f.Chmod(perm), f.Close()); err != nil {
@@ -128,7 +144,7 @@ func (c *checkout) copyLink(ctx context.Context, from workspace, e treeEntry, li
 		return 0, err
 	}
 	if err := c.files.root.Symlink(target, e.path); err != nil {
-		return 0, &refusedTree{err.Error()}
+		return 0, refuse("%s", err.Error())
 	}
 	return size, c.files.chown(e.path)
 }
@@ -152,11 +168,17 @@ func differs(ctx context.Context, want, seen treeEntry, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return &refusedTree{fmt.Sprintf("%.200q can't be read: %v", want.path, err)}
+		return blame(want.path, "%.200q can't be read: %v", want.path, err)
 	case seen != want:
-		return &refusedTree{fmt.Sprintf("git has other content of %.200q, or another mode, than the file: look at .gitattributes, and at the filters, line endings and file mode in .git/config", want.path)}
+		return blame(want.path, "git has other content of %.200q, or another mode, than the file: look at .gitattributes, and at the filters, line endings and file mode in .git/config", want.path)
 	}
 	return nil
+}
+
+func blame(path, format string, args ...any) *refusedTree {
+	r := refuse(format, args...)
+	r.path = path
+	return r
 }
 
 // boxSpec is a box whose workspace is the copy, with an empty $HOME.
@@ -167,19 +189,47 @@ func (c *checkout) boxSpec(j *job) sandbox.Spec {
 }
 
 // prepare runs the project's init.sh on the copy, in a box of its own: what it
-// plants outside the copy must not reach a proof, and what git has it may not change.
+// plants outside the copy must not reach a proof. What git has it may not
+// change, and it may not bring graders.
 func (c *checkout) prepare(ctx context.Context, j *job) error {
 	if _, err := c.files.lstat("init.sh"); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	err := j.withBox(ctx, forInit, c.boxSpec(j), func(box *sandbox.Box) error {
-		_, err := j.runInit(ctx, box)
+		said, err := j.runInit(ctx, box)
+		c.init = said
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return c.unchanged(ctx, "init.sh")
+	if err := c.unchanged(ctx, "init.sh"); err != nil {
+		return err
+	}
+	return c.noNewGraders(ctx)
+}
+
+// noNewGraders refuses a copy that init.sh has given files which decide how
+// tests run. Installed packages may have their own.
+func (c *checkout) noNewGraders(ctx context.Context) error {
+	known := map[string]bool{}
+	for _, e := range c.s.entries {
+		known[e.path] = true
+	}
+	installed := func(at string) bool {
+		return slices.Contains([]string{".venv", "venv", "node_modules"}, path.Base(at))
+	}
+	err := walk(ctx, c.files.root, installed, func(f found) error {
+		if !f.info.IsDir() && !known[f.path] && decidesTests(f.path) {
+			return refuse("init.sh makes %.200s, which decides how tests run", f.path)
+		}
+		return nil
+	})
+	var deep *tooDeep
+	if errors.As(err, &deep) {
+		return refuse("init.sh makes a tree that is too deep: %v", err)
+	}
+	return err
 }
 
 // unchanged refuses a tree that what was just run has changed.
@@ -187,7 +237,7 @@ func (c *checkout) unchanged(ctx context.Context, what string) error {
 	err := c.files.compare(ctx, c.s.entries)
 	var refused *refusedTree
 	if errors.As(err, &refused) {
-		return &refusedTree{what + " changes files that are in git, so what was proven is not what would be committed"}
+		return refuse("%s changes files that are in git (%.200s), so what was proven is not what would be committed", what, refused.path)
 	}
 	return err
 }

@@ -21,20 +21,30 @@ type staged struct {
 
 // refusedTree says why the tree as it is can't be proven or committed. It is
 // the workspace's fault, so it goes back to the model; it is no error of ours.
-type refusedTree struct{ reason string }
+type refusedTree struct {
+	reason string
+	path   string // of the file that is to blame, if it is one
+}
 
 func (e *refusedTree) Error() string { return e.reason }
 
 // git in a host's script does nothing by itself: no hook and no program that
 // the project's own configuration names. (A filter still may; what it makes of
 // a file is compared with the file.)
-const quietGit = `git() { command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 "$@"; }
+//
+// Replaced objects are not looked at: a clone does not get them.
+const quietGit = `export GIT_NO_REPLACE_OBJECTS=1
+git() { command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 "$@"; }
 `
+
+func refuse(format string, args ...any) *refusedTree {
+	return &refusedTree{reason: fmt.Sprintf(format, args...)}
+}
 
 // A box that was killed leaves git's locks behind; no other git runs now.
 const stageScript = quietGit + `set -e
 [ -d .git ] || git init -q .
-rm -f .git/*.lock
+rm -f .git/*.lock .git/refs/heads/*.lock
 git add -A .
 git write-tree`
 
@@ -42,7 +52,8 @@ const listScript = quietGit + `git ls-tree -r -z --full-tree "$1" 2>/dev/null`
 
 // commit-tree and update-ref make no second commit of an unchanged tree: after
 // a crash the same commit is found again. The last commit that is known, $3, is
-// looked for in the history.
+// looked for in the history. A clone, which hashes every object anew, must give
+// the same: an object under a wrong name is in nobody else's repository.
 const commitScript = quietGit + `set -e
 tree=$1
 if parent=$(git rev-parse -q --verify 'HEAD^{commit}'); then
@@ -53,6 +64,9 @@ else
   git update-ref HEAD "$(printf '%s\n' "$2" | git commit-tree "$tree")"
 fi
 git rev-parse HEAD 'HEAD^{tree}'
+printf '[safe]\n\tdirectory = *\n' > "$HOME/.gitconfig" # what the clone asks does not see the environment's
+git clone -q --no-local --no-checkout --depth 1 "file://$PWD" "$HOME/clone"
+git -C "$HOME/clone" rev-parse HEAD 'HEAD^{tree}'
 [ -z "$3" ] || git merge-base --is-ancestor "$3" HEAD 2>/dev/null || echo lost`
 
 var objectID = regexp.MustCompile(`^[0-9a-f]{40}$`)
@@ -77,10 +91,10 @@ func (j *job) stage(ctx context.Context) (staged, error) {
 	}
 	tree, err := treeHash(s.entries)
 	if err != nil {
-		return staged{}, &refusedTree{err.Error()}
+		return staged{}, refuse("%s", err.Error())
 	}
 	if tree != s.tree {
-		return staged{}, &refusedTree{"git lists other files than its tree has"}
+		return staged{}, refuse("git lists other files than its tree has")
 	}
 	return s, j.checkRepository(ctx)
 }
@@ -96,11 +110,11 @@ func (j *job) checkRepository(ctx context.Context) error {
 		return err
 	}
 	if !info.IsDir() {
-		return &refusedTree{".git is not a directory: remove it, the host makes a new one"}
+		return refuse(".git is not a directory: remove it, the host makes a new one")
 	}
 	for _, name := range []string{"commondir", "objects/info/alternates", "config.worktree"} {
 		if _, err := j.files.lstat(".git/" + name); !errors.Is(err, fs.ErrNotExist) {
-			return &refusedTree{".git/" + name + " makes the repository depend on something outside of it: remove it"}
+			return refuse("%s", ".git/"+name+" makes the repository depend on something outside of it: remove it")
 		}
 	}
 	root, err := j.state.project.OpenRoot(".git")
@@ -108,15 +122,16 @@ func (j *job) checkRepository(ctx context.Context) error {
 		return err
 	}
 	defer root.Close()
-	err = walk(ctx, root, nil, func(f found) error {
+	// Hooks may be links: none is run.
+	err = walk(ctx, root, func(path string) bool { return path == "hooks" }, func(f found) error {
 		if !f.info.IsDir() && !f.info.Mode().IsRegular() {
-			return &refusedTree{fmt.Sprintf(".git/%.200q is a link or no plain file: remove it", f.path)}
+			return refuse(".git/%.200q is a link or no plain file: remove it", f.path)
 		}
 		return nil
 	})
 	var deep *tooDeep
 	if errors.As(err, &deep) {
-		return &refusedTree{"in .git: " + deep.Error()}
+		return refuse("%s", "in .git: "+deep.Error())
 	}
 	return err
 }
@@ -131,7 +146,7 @@ func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
 		tree = lastLine(string(result.Head))
 	}
 	if !result.Success() || !objectID.MatchString(tree) {
-		return staged{}, &refusedTree{"git can't take up the files: " + clipEnds(result.Output(), verifyHead)}
+		return staged{}, refuse("%s", "git can't take up the files: "+clipEnds(result.Output(), verifyHead))
 	}
 	list := j.script(listScript, tree)
 	list.Head, list.Tail = listingMax, 0
@@ -140,11 +155,11 @@ func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
 		return staged{}, err
 	}
 	if !result.Success() || result.Elided > 0 {
-		return staged{}, &refusedTree{fmt.Sprintf("git can't list the files, or there are too many (more than %d MB of names): add what is generated to .gitignore", listingMax>>20)}
+		return staged{}, refuse("git can't list the files, or there are too many (more than %d MB of names): add what is generated to .gitignore", listingMax>>20)
 	}
 	entries, err := parseListing(result.Head)
 	if err != nil {
-		return staged{}, &refusedTree{err.Error()}
+		return staged{}, refuse("%s", err.Error())
 	}
 	return staged{tree: tree, entries: entries}, nil
 }
@@ -159,7 +174,7 @@ func (j *job) stageWithoutGit(ctx context.Context) (staged, error) {
 		}
 		e, size, err := j.files.hashFile(ctx, f.path, left, io.Discard)
 		if err != nil && ctx.Err() == nil {
-			return &refusedTree{fmt.Sprintf("%.200q can't be read: %v", f.path, err)}
+			return refuse("%.200q can't be read: %v", f.path, err)
 		}
 		left -= size
 		s.entries = append(s.entries, e)
@@ -167,7 +182,7 @@ func (j *job) stageWithoutGit(ctx context.Context) (staged, error) {
 	})
 	var deep *tooDeep
 	if errors.As(err, &deep) {
-		err = &refusedTree{deep.Error()}
+		err = refuse("%s", deep.Error())
 	}
 	if err != nil {
 		return staged{}, err
@@ -194,7 +209,7 @@ func (j *job) commit(ctx context.Context, s staged, message string) (string, err
 	err := j.withBox(ctx, forGit, j.boxSpec(false), func(box *sandbox.Box) error {
 		result, err := box.Run(ctx, j.script(commitScript, s.tree, message, j.past.commit))
 		if err == nil && !result.Success() {
-			err = &refusedTree{"git can't commit: " + clipEnds(result.Output(), verifyHead)}
+			err = refuse("%s", "git can't commit: "+clipEnds(result.Output(), verifyHead))
 		}
 		out = result.Output()
 		return err
@@ -221,8 +236,8 @@ func (j *job) commit(ctx context.Context, s staged, message string) (string, err
 // committed reads what commitScript prints: the commit and its tree.
 func committed(out, tree string) (hash string, err error) {
 	lines := strings.Split(out, "\n")
-	if len(lines) < 2 || !objectID.MatchString(lines[0]) || lines[1] != tree {
-		return "", &refusedTree{"git committed another tree than the one that was verified"}
+	if len(lines) < 4 || !objectID.MatchString(lines[0]) || lines[1] != tree || lines[2] != lines[0] || lines[3] != tree {
+		return "", refuse("git committed another tree than the one that was verified")
 	}
 	return lines[0], nil
 }

@@ -1,9 +1,11 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -61,7 +63,7 @@ func (j *job) freeze(list feature.List, planned []treeEntry) error {
 		names = append(names, f.Frozen...)
 	}
 	for _, e := range planned {
-		if decidesTests(e.path) && e.mode != modeLink {
+		if e.mode != modeLink && (decidesTests(e.path) || j.configuresTests(e.path)) {
 			names = append(names, e.path)
 		}
 	}
@@ -79,7 +81,7 @@ func (j *job) freeze(list feature.List, planned []treeEntry) error {
 func (j *job) freezeOne(name string) error {
 	data, err := j.files.read(name, frozenMax)
 	if err != nil {
-		return err
+		return refuse("%.200s is judged by and can't be kept: %v", name, err)
 	}
 	info, err := j.files.lstat(name)
 	if err != nil {
@@ -134,20 +136,52 @@ func (j *job) unfreeze(name string) error {
 	return j.putBack(name, data, plainMode(info))
 }
 
-// checkGraders refuses files that decide how tests run and were not there
-// when the list was accepted: with a conftest.py or a pytest.py of its own a
-// session would be its own grader.
-func (j *job) checkGraders(entries []treeEntry) error {
+// checkGraders makes sure that the staged tree has the graders that were
+// accepted, as they were, and no others: with a conftest.py or a pytest.py of
+// its own a session would be its own grader.
+func (j *job) checkGraders(ctx context.Context, entries []treeEntry) error {
 	if j.list.Approved == "" {
 		return nil
 	}
-	frozen, err := j.frozen()
+	names, err := j.frozen()
 	if err != nil {
 		return err
 	}
+	missing := map[string]bool{}
+	for _, name := range names {
+		missing[name] = true
+	}
+	root, err := j.state.root.OpenRoot(frozenDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return j.noOtherGraders(entries, nil)
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	for _, e := range entries {
-		if decidesTests(e.path) && !slices.Contains(frozen, e.path) {
-			return &refusedTree{fmt.Sprintf("%.200s decides how tests run and was not there when the features were accepted: remove it", e.path)}
+		if !missing[e.path] {
+			continue
+		}
+		kept, _, err := workspace{root: root}.hashFile(ctx, e.path, frozenMax, io.Discard)
+		if err != nil {
+			return err
+		}
+		if kept != e {
+			return refuse("git would commit another %.200s than the one that was accepted", e.path)
+		}
+		delete(missing, e.path)
+	}
+	for name := range missing {
+		return refuse("git does not have %.200s, by which the program is judged: is it ignored?", name)
+	}
+	return j.noOtherGraders(entries, names)
+}
+
+func (j *job) noOtherGraders(entries []treeEntry, names []string) error {
+	for _, e := range entries {
+		if (decidesTests(e.path) || j.configuresTests(e.path)) && !slices.Contains(names, e.path) {
+			return refuse("%.200s decides how tests run and was not there when the features were accepted: remove it, or what it says about pytest", e.path)
 		}
 	}
 	return nil
@@ -161,6 +195,15 @@ func decidesTests(name string) bool {
 	if slices.Contains([]string{"pytest", "_pytest"}, top) && top != name {
 		return true
 	}
-	return slices.Contains([]string{"conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "pytest.py", "_pytest.py",
-		"sitecustomize.py", "usercustomize.py"}, path.Base(name))
+	return slices.Contains([]string{"conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini",
+		"pytest.py", "_pytest.py", "sitecustomize.py", "usercustomize.py"}, path.Base(name))
+}
+
+// configuresTests says the same of files that usually are about something else.
+func (j *job) configuresTests(name string) bool {
+	if !slices.Contains([]string{"pyproject.toml", "setup.cfg"}, path.Base(name)) {
+		return false
+	}
+	data, err := j.files.read(name, frozenMax)
+	return err != nil || bytes.Contains(data, []byte("pytest"))
 }

@@ -120,7 +120,11 @@ func (j *job) acceptList(ctx context.Context, note string) (problems []string, e
 	if err != nil || len(problems) > 0 {
 		return problems, err
 	}
-	if err := j.freeze(list, planned); err != nil {
+	err = j.freeze(list, planned)
+	if v, refused := refusal(feature.Feature{}, err); refused {
+		return []string{"- " + v.output}, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	j.list = feature.State{Features: list, Note: note, Hash: feature.Hash(list), Red: red}

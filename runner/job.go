@@ -191,6 +191,10 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if err := j.checkMount(ctx); err != nil {
 		return err
 	}
+	if v, refused := refusal(feature.Feature{}, j.checkRepository(ctx)); refused && !j.state.resumed {
+		return &Error{Outcome: Usage, Reason: "this repository can't be built in: " + v.output,
+			Hint: "give it a plain clone (git clone --no-local), or an empty directory"}
+	}
 	j.model = model.Retry(model.Budget(model.Guard(j.o.Model, j.o.ModelInfo), j.o.ModelInfo, j.o.Budget, &book{j}),
 		model.RetryOptions{OnRetry: j.retrying})
 	return nil

@@ -33,6 +33,12 @@ type verdict struct {
 // runVerify runs one feature's command on a copy of the project, in a new box
 // with an empty $HOME and a network of its own, and says what it saw.
 func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why string) (verdict, error) {
+	if c.used { // what an earlier verification left proves nothing
+		if err := c.renew(ctx, j); err != nil {
+			return verdict{}, err
+		}
+	}
+	c.used = true
 	info := ledger.VerifyInfo{Command: f.Verify, Why: why, Tree: c.s.tree}
 	if err := j.record(ledger.Event{Kind: ledger.VerifyStart, Session: j.session, Feature: f.ID, Verify: &info}); err != nil {
 		return verdict{}, err
@@ -47,6 +53,9 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 		}
 		v.passed, v.exit, v.how = r.Success(), r.ExitCode, howEnded(r, j.o.Limits.Timeout)
 		v.output = j.clip(r.Output(), 2*verifyShown)
+		if !v.passed && c.init != "" {
+			v.output += "\n[init.sh on this copy " + c.init + "]"
+		}
 		result.Took = r.Duration
 		return nil
 	})
@@ -91,7 +100,7 @@ func (j *job) onCopy(ctx context.Context, use func(*checkout) error) (err error)
 	if err != nil {
 		return err
 	}
-	if err := j.checkGraders(s.entries); err != nil {
+	if err := j.checkGraders(ctx, s.entries); err != nil {
 		return err
 	}
 	c, err := j.newCheckout(ctx, s)
@@ -99,9 +108,6 @@ func (j *job) onCopy(ctx context.Context, use func(*checkout) error) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close(j)) }()
-	if err := c.prepare(ctx, j); err != nil {
-		return err
-	}
 	return use(c)
 }
 

@@ -45,6 +45,11 @@ func TestI10CheatingDoesNotPass(t *testing.T) {
 		"borrows objects":       {good, bash("git init -q; mkdir -p .git/objects/info; echo /tmp > .git/objects/info/alternates")},
 		"brings a conftest":     {good, write("conftest.py", "")},
 		"brings a pytest":       {good, write("pytest.py", "print('1 passed')")},
+		"drops the grader":      {good, bash("git init -q; git rm -q --cached tests/hello.sh; echo tests/hello.sh > .gitignore")},
+		"configures pytest":     {good, write("pyproject.toml", "[tool.pytest.ini_options]\naddopts = \"--version\"\n")},
+		"init.sh plants":        {good, write("init.sh", "touch conftest.py\n")},
+		"init.sh rewrites":      {good, write("init.sh", "echo exit 0 > tests/hello.sh\n")},
+		"forges an object":      {good, bash("git init -q; echo 'echo evil' > x; o=$(git hash-object -w x); rm x; h=$(git hash-object hello.sh); f=.git/objects/$(echo $h | cut -c1-2); mkdir -p $f; cp .git/objects/$(echo $o | cut -c1-2)/$(echo $o | cut -c3-) $f/$(echo $h | cut -c3-)")},
 		"a submodule":           {good, bash("git init -q sub && cd sub && git commit -q --allow-empty -m x")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -498,5 +503,43 @@ func TestBoxesThatKeepBreakingEndTheJob(t *testing.T) {
 	}
 	if n := w.count(ledger.CallStart); n != lostBoxes {
 		t.Errorf("%d calls were tried", n)
+	}
+}
+
+// Verifications don't help each other: each has a copy of its own.
+func TestI10VerificationsShareNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		switch {
+		case isFor(r, "bye"): // works only where hello was verified before it
+			return says(write("hello.sh", "touch seen; echo hello\n"), write("bye.sh", "[ -f seen ] && echo bye\n"), finish("done"), blocked("no"))
+		default:
+			return greeter(r)
+		}
+	})
+	w.o.MaxSessions = 3
+	w.ends(Incomplete)
+	if s, _ := ReadStatus(w.o.Dir); s.Passing() != 1 {
+		t.Errorf("%d features pass", s.Passing())
+	}
+}
+
+// Why a proof fails for want of what init.sh should have made is said.
+func TestFailingInitIsTold(t *testing.T) {
+	t.Parallel()
+	told := false
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !isFor(r, "hello") {
+			return greeter(r)
+		}
+		if turnOf(r) == 0 {
+			return says(write("init.sh", "echo cannot build; exit 3\n"), write("hello.sh", "cat made-by-init\n"), finish("done"))
+		}
+		told = strings.Contains(lastSaid(r), "[init.sh on this copy exited 3: cannot build]")
+		return says(write("hello.sh", "echo hello\n"), finish("done"))
+	})
+	w.done()
+	if !told {
+		t.Errorf("init.sh's failure was not told\n%s", w.history())
 	}
 }

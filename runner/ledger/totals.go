@@ -100,7 +100,6 @@ func (t *Totals) work(e Event) {
 	}
 }
 
-// lose counts a reserve that was never settled.
 // countCommit counts a commit once: a process that was killed right after it
 // finds it made, and says so again.
 func (t *Totals) countCommit(e Event) {
@@ -110,6 +109,7 @@ func (t *Totals) countCommit(e Event) {
 	}
 }
 
+// lose counts a reserve that was never settled.
 func (t *Totals) lose() {
 	t.Lost, t.Reserved = t.Lost.Add(t.Reserved), decimal.Zero
 }
