@@ -1,7 +1,10 @@
 package docker
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -49,6 +52,34 @@ func (c cleaner) container(run bool, img string, labels map[string]string, volum
 	return r.ID
 }
 
+// foreignImage is an image without any label: what is made of toolsImage
+// inherits ours.
+func (c cleaner) foreignImage() string {
+	c.t.Helper()
+	var rootfs bytes.Buffer
+	w := tar.NewWriter(&rootfs)
+	if err := errors.Join(w.WriteHeader(&tar.Header{Name: "file", Mode: 0o644}), w.Close()); err != nil {
+		c.t.Fatal(err)
+	}
+	tag := "foreign-test:" + word()
+	body, err := c.e.api.ImageImport(c.t.Context(), image.ImportSource{Source: &rootfs, SourceName: "-"}, tag, image.ImportOptions{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer body.Close()
+	if _, err := follow(body, io.Discard); err != nil {
+		c.t.Fatal(err)
+	}
+	id, err := c.e.made(c.t.Context(), tag)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() {
+		_, _ = c.e.api.ImageRemove(context.Background(), id, image.RemoveOptions{Force: true, PruneChildren: true})
+	})
+	return id
+}
+
 func (c cleaner) volume(labels map[string]string) string {
 	c.t.Helper()
 	v, err := c.e.api.VolumeCreate(c.t.Context(), volume.CreateOptions{Name: "glovebox-agent-test-" + word(), Labels: labels})
@@ -85,6 +116,7 @@ func TestI12CleanRemovesOnlyOurs(t *testing.T) {
 	}{
 		"foreign, running":       {c.container(true, img, map[string]string{"somebody": "glovebox"}, usedVolume), true},
 		"foreign, created":       {c.container(false, img, map[string]string{"gloveboxes": "box", "Glovebox": "box"}), true},
+		"foreign, no label":      {c.container(false, c.foreignImage(), c.labels()), true},
 		"foreign, of our image":  {c.container(true, img, c.labels(Label, kindImage)), true},
 		"ours, no owner":         {c.container(true, img, c.labels(Label, kindBox)), false},
 		"ours, owner dead":       {c.container(true, img, c.labels(Label, kindBox, labelOwner, dead.String())), false},
