@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/glovebox-run/glovebox/runner/ledger"
 )
@@ -29,7 +30,10 @@ func killedMain() {
 func stuckMain() {
 	mainUntil(stuckAt, func() {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		for { // somebody who presses again and again; what comes too soon counts as once
+			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+			time.Sleep(sameSignal / 3)
+		}
 	})
 }
 
