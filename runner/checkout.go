@@ -25,7 +25,7 @@ type checkout struct {
 	files workspace
 	s     staged
 	used  bool   // a verification has run in it
-	init  string // how init.sh went, if it said anything
+	init  string // how init.sh failed
 }
 
 // newCheckout copies the staged files. The host hashes what it copies: a file
@@ -51,7 +51,7 @@ func (c *checkout) renew(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	c.files, c.used = workspace{root: root, owner: j.user}, false
+	c.files, c.used, c.init = workspace{root: root, owner: j.user}, false, ""
 	if err := c.fill(ctx, j.files); err != nil {
 		return err
 	}
@@ -196,8 +196,10 @@ func (c *checkout) prepare(ctx context.Context, j *job) error {
 		return nil
 	}
 	err := j.withBox(ctx, forInit, c.boxSpec(j), func(box *sandbox.Box) error {
-		said, err := j.runInit(ctx, box)
-		c.init = said
+		said, ok, err := j.runInit(ctx, box)
+		if !ok {
+			c.init = said
+		}
 		return err
 	})
 	if err != nil {

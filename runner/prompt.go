@@ -84,7 +84,7 @@ func (j *job) codingTask(ctx context.Context, f feature.Feature, red verdict) (s
 	}
 	err := j.withBox(ctx, forInit, j.boxSpec(true), func(box *sandbox.Box) error {
 		var err error
-		if data["Init"], err = j.runInit(ctx, box); err != nil {
+		if data["Init"], _, err = j.runInit(ctx, box); err != nil {
 			return boxError(ctx, err)
 		}
 		if data["Commits"], err = j.recentCommits(ctx, box); err != nil {
@@ -116,18 +116,19 @@ func (j *job) listStates(now string) []listed {
 	return all
 }
 
-// runInit runs the project's init.sh, if it has one, and says how it went.
-func (j *job) runInit(ctx context.Context, box *sandbox.Box) (string, error) {
+// runInit runs the project's init.sh, if it has one, and says how it went: ""
+// is well and without a word.
+func (j *job) runInit(ctx context.Context, box *sandbox.Box) (said string, ok bool, err error) {
 	c := j.script(`[ -f init.sh ] || exit 0; exec ` + j.shell() + ` ./init.sh`)
 	c.Timeout, c.Head, c.Tail = initTimeout, 0, 1<<10
 	result, err := box.Run(ctx, c)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if out := strings.TrimSpace(string(result.Tail)); out != "" || !result.Success() {
-		return howEnded(result, c.Timeout) + ": " + out, nil
+		said = howEnded(result, c.Timeout) + ": " + out
 	}
-	return "", nil
+	return said, result.Success(), nil
 }
 
 // treeAtAGlance lists the workspace two levels deep.
