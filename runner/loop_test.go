@@ -47,6 +47,9 @@ func TestLoopDetector(t *testing.T) {
 }
 
 func TestLoopEndsTheSession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a hundred boxes; make test runs it")
+	}
 	t.Parallel()
 	nudged := false
 	w := newWorld(t, func(r model.Request) model.Reply {
