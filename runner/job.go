@@ -191,9 +191,16 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if err := j.checkMount(ctx); err != nil {
 		return err
 	}
-	if v, refused := refusal(feature.Feature{}, j.checkRepository(ctx)); refused && !j.state.resumed {
-		return &Error{Outcome: Usage, Reason: "this repository can't be built in: " + v.output,
-			Hint: "give it a plain clone (git clone --no-local), or an empty directory"}
+	err = j.checkRepository(ctx)
+	if v, refused := refusal(feature.Feature{}, err); refused {
+		err = nil // in a job that was begun it is the session's doing, and is told to the model
+		if !j.state.resumed {
+			err = &Error{Outcome: Usage, Reason: "this repository can't be built in: " + v.output,
+				Hint: "give it a plain clone (git clone --no-local), or an empty directory"}
+		}
+	}
+	if err != nil {
+		return err
 	}
 	j.model = model.Retry(model.Budget(model.Guard(j.o.Model, j.o.ModelInfo), j.o.ModelInfo, j.o.Budget, &book{j}),
 		model.RetryOptions{OnRetry: j.retrying})

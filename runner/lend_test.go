@@ -21,7 +21,7 @@ func ownerAt(t *testing.T, path string) sandbox.User {
 	return sandbox.User{UID: int(stat.Uid), GID: int(stat.Gid)}
 }
 
-// project is a directory of root's with a file of somebody else's, a link to a
+// lendable makes a directory of root's with a file of somebody else's, a link to a
 // file outside, and a second name of a file outside.
 func lendable(t *testing.T) (dir, outside string) {
 	t.Helper()
