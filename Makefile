@@ -5,7 +5,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 AGENTS  := $(foreach arch,amd64 arm64,sandbox/agent/binary/agent_linux_$(arch))
 
 .DEFAULT_GOAL := help
-.PHONY: help build setup image demo test test-short bench proof fmt lint clean $(AGENTS)
+.PHONY: help build setup image demo test test-short bench proof fuzz fmt lint clean $(AGENTS)
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -36,10 +36,15 @@ test-short: ## runs the tests that need no engine
 	go test -short ./...
 
 bench: build ## measures calls and boxes
-	go test -run '^$$' -bench . -benchmem ./...
+	go test -run '^$$' -bench Isolation -benchtime 1x ./sandbox/docker
+	go test -run '^$$' -bench '^Benchmark[^I]' -benchmem ./...
 
 proof: build ## runs the long proofs in full, which make test samples (GLOVEBOX_PROOF=full)
 	GLOVEBOX_PROOF=full go test -count=1 -timeout 2h ./...
+	FUZZTIME=$(or $(FUZZTIME),5m) .ci/fuzz
+
+fuzz: ## fuzzes the host's side of the protocol, each target for FUZZTIME (1m)
+	FUZZTIME=$(or $(FUZZTIME),1m) .ci/fuzz
 
 fmt: ## formats the source
 	find . -name '*.go' ! -path './.*' ! -path './demo/*' -exec gofmt -w {} +

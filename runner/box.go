@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
@@ -18,6 +19,7 @@ const (
 	forGit    = "git"
 	forInit   = "init"
 	forProbe  = "probe"
+	forSync   = "sync" // of a volume with the host's directory
 )
 
 // boxSpec is a box of the job. With home it has the job's $HOME, without an
@@ -29,31 +31,55 @@ func (j *job) boxSpec(home bool) sandbox.Spec {
 		Hidden:    []string{stateDir},
 		User:      j.user,
 		Limits:    j.o.Limits,
+		Disk:      j.disk,
 		Job:       j.state.job.ID,
 	}
 	if home {
 		spec.Home = filepath.Join(j.o.Dir, stateDir, homeDir)
 	}
-	return spec
+	return j.volumes.instead(spec)
 }
 
-// withBox runs use in a new box that is destroyed after it.
-func (j *job) withBox(ctx context.Context, purpose string, spec sandbox.Spec, use func(*sandbox.Box) error) (err error) {
+// withBox runs use in a new box that is destroyed after it. What it has changed
+// is in the host's directory then, wherever the boxes' lies.
+func (j *job) withBox(ctx context.Context, purpose string, spec sandbox.Spec, use func(*sandbox.Box) error) error {
+	err := j.inNewBox(ctx, purpose, spec, func(box *sandbox.Box) error {
+		if err := j.volumes.enter(ctx, box, spec); err != nil {
+			return err
+		}
+		return use(box)
+	})
+	// What only looks changes nothing, and what prepares a session goes on in it:
+	// it is fetched with what the session leaves.
+	if purpose == forProbe || purpose == forInit && spec.HomeVolume != "" {
+		return err
+	}
+	if _, refused := refusal(feature.Feature{}, err); err == nil || refused {
+		if fetched := j.volumes.fetch(ctx, spec.WorkspaceVolume); fetched != nil {
+			return fetched
+		}
+	}
+	return err
+}
+
+func (j *job) inNewBox(ctx context.Context, purpose string, spec sandbox.Spec, use func(*sandbox.Box) error) (err error) {
+	if err := j.openUp(); err != nil {
+		return err
+	}
 	start := time.Now()
 	box, err := sandbox.Open(ctx, j.o.Engine, spec)
 	if err != nil {
 		return startError(ctx, err)
 	}
 	defer func() { err = errors.Join(err, box.Close()) }() // what it started must not go on
-	if err := j.recordBox(box, purpose, time.Since(start)); err != nil {
+	if err := j.recordBox(ledger.BoxInfo{ID: box.ID(), Purpose: purpose, Took: time.Since(start)}); err != nil {
 		return err
 	}
 	return use(box)
 }
 
-func (j *job) recordBox(box *sandbox.Box, purpose string, took time.Duration) error {
-	return j.record(ledger.Event{Kind: ledger.BoxStart, Session: j.session,
-		Box: &ledger.BoxInfo{ID: box.ID(), Purpose: purpose, Took: took}})
+func (j *job) recordBox(box ledger.BoxInfo) error {
+	return j.record(ledger.Event{Kind: ledger.BoxStart, Session: j.session, Box: &box})
 }
 
 // startError says how a job ends when a box could not be started.
@@ -64,6 +90,9 @@ func startError(ctx context.Context, err error) error {
 	var wall *sandbox.WallError
 	if errors.As(err, &wall) {
 		return &Error{Outcome: NoSandbox, Reason: "no box without every wall", Hint: "`glovebox doctor` shows what the engine lacks", Err: err}
+	}
+	if errors.Is(err, sandbox.ErrNotMounted) {
+		return otherMount(err)
 	}
 	return &Error{Outcome: FailedRun, Reason: "can't start a box", Hint: "`glovebox doctor` checks the engine; the same command goes on", Err: err}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,39 +17,65 @@ import (
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
-// act executes the calls of a reply, in order, and answers each one. The
-// ending is set when the session is over.
+// act executes the calls of a reply and answers each one: in order, but reads
+// that follow one another at the same time. The ending is set when the session
+// is over.
 func (s *session) act(ctx context.Context, reply model.Reply) (end *ending, err error) {
+	reply.Calls = s.distinct(reply.Calls)
+	s.job.called = s.job.called || !s.job.text
 	s.append(assistant(reply))
+	s.pool.Expect(min(len(reply.Calls), callsPerReply))
 	failed := "" // the first change of this reply that did not happen
-	for i, call := range reply.Calls {
-		text := "Not run: the session had ended before it."
+	for i := 0; i < len(reply.Calls); {
+		var texts []string
+		if end == nil {
+			end = s.job.noMoreCalls()
+		}
 		switch {
 		case i >= callsPerReply:
-			text = fmt.Sprintf("Not run: a reply may have %d calls.", callsPerReply)
-		case end == nil:
-			if text, end, err = s.execute(ctx, call, &failed); err != nil {
+			texts = []string{fmt.Sprintf("Not run: a reply may have %d calls.", callsPerReply)}
+		case end != nil:
+			texts = []string{"Not run: the session had ended before it."}
+		default:
+			if texts, end, err = s.executeNext(ctx, reply.Calls[i:], &failed); err != nil {
 				return nil, err
 			}
 		}
-		if i == len(reply.Calls)-1 {
-			text += s.notice()
+		for _, text := range texts {
+			s.append(model.Message{Role: model.ToolRole, CallID: reply.Calls[i].ID, Content: text})
+			i++
 		}
-		s.append(model.Message{Role: model.ToolRole, CallID: call.ID, Content: text})
+	}
+	if n := len(s.messages); n > 0 && s.messages[n-1].Role == model.ToolRole {
+		told, err := s.notice()
+		if err != nil {
+			return nil, err
+		}
+		s.messages[n-1].Content += told
 	}
 	return end, nil
+}
+
+// executeNext does the first of calls, or the reads that they begin with.
+func (s *session) executeNext(ctx context.Context, calls []model.Call, failed *string) (texts []string, end *ending, err error) {
+	if reads := s.readsAhead(calls); len(reads) > 1 {
+		return s.readTogether(ctx, calls, reads)
+	}
+	text, end, err := s.execute(ctx, calls[0], failed)
+	return []string{text}, end, err
 }
 
 // execute does one call. finish decides nothing after a change that failed in
 // the same reply: the model believed it had happened.
 func (s *session) execute(ctx context.Context, call model.Call, failed *string) (string, *ending, error) {
-	use, err := tool.Parse(call)
+	use, err := s.understand(call)
 	if err != nil {
 		*failed = first(*failed, call.Name)
 		text, err := s.refuse(call, err)
 		text, end := s.circling(call, use, tool.Result{Text: text})
 		return text, end, err
 	}
+	s.faulty = 0
 	if use.Name == tool.Finish && *failed != "" {
 		return prompts.Message("E8", map[string]any{"Failed": *failed}), nil, nil
 	}
@@ -65,20 +93,38 @@ func (s *session) execute(ctx context.Context, call model.Call, failed *string) 
 	return text, end, nil
 }
 
+// understand checks a call and takes out what is secret: no call carries a key
+// into a box.
+func (s *session) understand(call model.Call) (tool.Use, error) {
+	use, err := tool.Parse(call)
+	if err != nil {
+		return use, err
+	}
+	return use.Map(s.job.redact), nil
+}
+
 // use runs one checked call in a box of the session and records both sides of it.
 func (s *session) use(ctx context.Context, call model.Call, use tool.Use) (tool.Result, error) {
 	if use.Name == tool.Bash && s.feature.Verify != "" && strings.Contains(use.Command, s.feature.Verify) {
 		s.verified = true
 	}
-	if err := s.callStart(call, string(use.Name), use.Summary()); err != nil {
-		return tool.Result{}, err
-	}
-	start := time.Now()
-	result, box, err := s.inBox(ctx, use)
+	n, err := s.callStart(call, use)
 	if err != nil {
 		return tool.Result{}, err
 	}
-	return result, s.callEnd(ledger.ResultInfo{Box: box, Text: result.Text, OK: result.OK, Took: time.Since(start)})
+	start := time.Now()
+	run := s.inBox
+	if use.Box != "" {
+		run = s.aboutBox
+	}
+	timed, release := s.job.timed(ctx)
+	defer release()
+	result, box, err := run(timed, use)
+	if err != nil {
+		return tool.Result{}, err
+	}
+	err = s.callEnd(n, ledger.ResultInfo{Box: box, Text: result.Text, OK: result.OK, Took: time.Since(start), Limits: limitInfo(result.Hits)})
+	return result, errors.Join(err, hopeless(result.Full))
 }
 
 // circling looks whether the session repeats itself: the model is told once,
@@ -89,7 +135,7 @@ func (s *session) circling(call model.Call, use tool.Use, result tool.Result) (s
 	case loopNudge:
 		return result.Text + "\n\n" + prompts.Message("E14", map[string]any{"Period": period, "Times": times}), nil
 	case loopEnd:
-		return result.Text, &ending{how: endLoop, limit: fmt.Sprintf("the same %d calls with the same results %d times in turn", period, times)}
+		return result.Text, &ending{how: endLoop, limit: circles(period, times)}
 	default:
 		return result.Text, nil
 	}
@@ -97,7 +143,8 @@ func (s *session) circling(call model.Call, use tool.Use, result tool.Result) (s
 
 // finish records a call of finish and lets the session's kind decide on it.
 func (s *session) finish(ctx context.Context, call model.Call, use tool.Use) (string, *ending, error) {
-	if err := s.callStart(call, string(use.Name), use.Summary()); err != nil {
+	n, err := s.callStart(call, use)
+	if err != nil {
 		return "", nil, err
 	}
 	start := time.Now()
@@ -105,46 +152,79 @@ func (s *session) finish(ctx context.Context, call model.Call, use tool.Use) (st
 	if err != nil {
 		return "", nil, err
 	}
-	return text, end, s.callEnd(ledger.ResultInfo{Text: text, OK: end != nil, Took: time.Since(start)})
+	return text, end, s.callEnd(n, ledger.ResultInfo{Text: text, OK: end != nil, Took: time.Since(start)})
 }
 
-// callStart records the intention: what the model asked for, before it is done.
-func (s *session) callStart(call model.Call, name, summary string) error {
+// circles is a loop that ended a session, in words.
+func circles(period, times int) string {
+	if period == 1 {
+		return fmt.Sprintf("the same call with the same result %d times in a row (--loop)", times)
+	}
+	return fmt.Sprintf("the same %d calls with the same results %d times in turn (--loop)", period, times)
+}
+
+// callStart records the intention: what the model asked for, before it is
+// done. It returns the call's number in the session.
+func (s *session) callStart(call model.Call, use tool.Use) (int, error) {
+	name, summary := string(use.Name), "not understood"
+	if use.Name == "" {
+		name = call.Name
+	} else {
+		summary = use.Summary()
+	}
 	s.calls++
-	return s.job.record(ledger.Event{Kind: ledger.CallStart, Session: s.job.session, Turn: s.job.turn, Call: &ledger.CallInfo{
-		Number: s.calls, Tool: s.job.clip(name, 64), Summary: s.job.clip(summary, 200), Args: s.job.clip(call.Arguments, argsKept)}})
+	s.job.calls++
+	return s.calls, s.job.record(ledger.Event{Kind: ledger.CallStart, Session: s.job.session, Turn: s.job.turn, Call: &ledger.CallInfo{
+		Number: s.calls, Tool: s.job.clip(name, 64), Summary: s.job.clip(summary, 200), Args: s.job.clip(call.Arguments, argsKept),
+		Aliases: s.job.bounded(use.Aliases)}})
 }
 
-// callEnd records what came of it, as the model is told.
-func (s *session) callEnd(result ledger.ResultInfo) error {
-	result.Number = s.calls
+// callEnd records what came of call n, as the model is told.
+func (s *session) callEnd(n int, result ledger.ResultInfo) error {
+	result.Number = n
 	result.Summary = s.job.clip(firstLine(result.Text), 200)
 	result.Text = s.job.clipEnds(result.Text, resultKept)
 	return s.job.record(ledger.Event{Kind: ledger.CallEnd, Session: s.job.session, Turn: s.job.turn, Result: &result})
 }
 
-// inBox runs a call in a box of the session. A box that is lost fails the
-// call, which the model is told; lost again and again it is the engine's fault.
+// inBox runs a call in a box of the session. The box goes with the call,
+// unless something runs on in it.
 func (s *session) inBox(ctx context.Context, use tool.Use) (result tool.Result, id string, err error) {
+	if err := s.job.openUp(); err != nil {
+		return tool.Result{}, "", err
+	}
 	box, err := s.pool.Take(ctx)
 	if err != nil {
 		return tool.Result{}, "", startError(ctx, err)
 	}
-	defer s.pool.Give(box)
-	result, err = tool.Run(ctx, box, use, &s.env)
+	if err = s.job.volumes.enterSession(ctx, box); err == nil {
+		result, err = tool.Run(ctx, box, use, &s.env)
+	}
+	if err == nil && result.Left && s.env.Scope != sandbox.ScopeSession {
+		result.Text += s.keep(box)
+	} else {
+		s.pool.Give(box)
+	}
+	result, err = s.survive(ctx, result, err)
+	return result, box.ID(), err
+}
+
+// survive makes a box that is lost a failed call, which the model is told;
+// lost again and again it is the engine's fault.
+func (s *session) survive(ctx context.Context, result tool.Result, err error) (tool.Result, error) {
 	if err == nil {
 		s.lost = 0
-		return result, box.ID(), nil
+		return result, nil
 	}
 	if !errors.Is(err, sandbox.ErrBoxLost) || ctx.Err() != nil {
-		return tool.Result{}, "", boxError(ctx, err)
+		return tool.Result{}, boxError(ctx, err)
 	}
 	s.lost++
 	if s.lost >= lostBoxes {
-		return tool.Result{}, "", boxError(ctx, err)
+		return tool.Result{}, boxError(ctx, err)
 	}
-	text := fmt.Sprintf("The box was lost during this call (%s). What it had done to /workspace may be there or not: look before you go on.", s.job.clip(err.Error(), errorKept))
-	return tool.Result{Text: text}, box.ID(), nil
+	return tool.Result{Text: fmt.Sprintf("The box was lost during this call (%s). What it had done to /workspace may be there or not: look before you go on.",
+		s.job.clip(err.Error(), errorKept))}, nil
 }
 
 // boxError says how a job ends when boxes break.
@@ -152,30 +232,63 @@ func boxError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	refused := new(fs.PathError)
+	if errors.As(err, &refused) && !errors.Is(err, sandbox.ErrBoxLost) {
+		return &Error{Outcome: FailedRun, Reason: "a box can't use what it needs in the workspace or $HOME", Err: err,
+			Hint: "who owns it, and with which rights? the same command goes on"}
+	}
 	return &Error{Outcome: FailedRun, Reason: "a box broke", Hint: "`glovebox doctor` checks the engine; the same command goes on", Err: err}
 }
 
 // refuse records a call that could not be understood and says why.
 func (s *session) refuse(call model.Call, cause error) (string, error) {
-	if err := s.callStart(call, call.Name, "not understood"); err != nil {
+	n, err := s.callStart(call, tool.Use{})
+	if err != nil {
 		return "", err
 	}
 	text := s.env.Refused(cause).Text
-	return text, s.callEnd(ledger.ResultInfo{Text: text})
+	return text, s.callEnd(n, ledger.ResultInfo{Text: text})
+}
+
+// distinct gives each call an id of its own in the conversation, for its
+// result to name: some servers send none, or the same for all.
+func (s *session) distinct(calls []model.Call) []model.Call {
+	calls = slices.Clone(calls)
+	for i := range calls {
+		id := calls[i].ID
+		for n := len(s.ids) + 1; id == "" || len(id) > idMax || s.ids[id]; n++ {
+			id = fmt.Sprintf("call_%d", n)
+		}
+		calls[i].ID, s.ids[id] = id, true
+	}
+	return calls
 }
 
 // assistant is a reply as it is sent back in the next request. Arguments that
-// are no JSON would make servers refuse the whole conversation.
+// are no JSON, or a name that none may have, would make servers refuse the
+// whole conversation.
 func assistant(reply model.Reply) model.Message {
-	m := model.Message{Role: model.Assistant, Content: reply.Content}
+	m := model.Message{Role: model.Assistant, Content: reply.Content, Reasoning: reply.Reasoning}
 	for _, c := range reply.Calls {
 		if !json.Valid([]byte(c.Arguments)) || !strings.HasPrefix(strings.TrimSpace(c.Arguments), "{") {
 			raw, _ := json.Marshal(map[string]string{"invalid": clip(c.Arguments, 200)}) // a map of strings always marshals
 			c.Arguments = string(raw)
 		}
+		c.Name = sendable(c.Name)
 		m.Calls = append(m.Calls, c)
 	}
 	return m
+}
+
+// sendable is a tool's name as APIs take it: letters, digits, "_" and "-".
+func sendable(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r >= '0' && r <= '9' || r|0x20 >= 'a' && r|0x20 <= 'z' {
+			return r
+		}
+		return '_'
+	}, name)
+	return first(name[:min(len(name), nameMax)], "unnamed")
 }
 
 func firstLine(s string) string {

@@ -21,11 +21,14 @@ const proofDir = "proof"
 // run in it, not in the workspace: what git does not have, and what an earlier
 // verification left behind, proves nothing.
 type checkout struct {
-	dir   string // on the host
-	files workspace
-	s     staged
-	used  bool   // a verification has run in it
-	init  string // how init.sh failed
+	dir    string // on the host
+	volume string // where boxes have it, if not there
+	files  workspace
+	meter  *sandbox.DirMeter
+	disk   *sandbox.Disk // the copy has a quota of its own
+	s      staged
+	used   bool   // a verification has run in it
+	init   string // how init.sh failed
 }
 
 // newCheckout copies the staged files. The host hashes what it copies: a file
@@ -51,9 +54,19 @@ func (c *checkout) renew(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	c.files, c.used, c.init = workspace{root: root, owner: j.user}, false, ""
+	c.files, c.used, c.init = workspace{root: root, owner: j.files.owner}, false, ""
+	if c.meter, err = sandbox.NewDirMeter(c.dir, nil, ""); err != nil {
+		return err
+	}
+	c.disk = sandbox.NewDisk(j.o.Limits, c.meter)
 	if err := c.fill(ctx, j.files); err != nil {
 		return err
+	}
+	if c.volume, err = j.volumes.forProof(ctx, root); err != nil {
+		return err
+	}
+	if c.volume != "" {
+		c.disk = sandbox.NewDisk(j.o.Limits, nil)
 	}
 	return c.prepare(ctx, j)
 }
@@ -87,14 +100,19 @@ func openUp(root *os.Root) error {
 }
 
 func (c *checkout) close(j *job) error {
+	err := j.volumes.drop(c.volume)
+	c.volume = ""
 	if c.files.root != nil {
 		c.files.root.Close()
 	}
-	return j.removeCheckout()
+	if c.meter != nil {
+		c.meter.Close()
+	}
+	return errors.Join(err, j.removeCheckout())
 }
 
 func (c *checkout) fill(ctx context.Context, from workspace) error {
-	if err := c.files.chown("."); err != nil {
+	if err := c.files.chown(c.files.root, "."); err != nil {
 		return err
 	}
 	left := int64(proofMax)
@@ -131,7 +149,7 @@ func (c *checkout) copyFile(ctx context.Context, from workspace, e treeEntry, li
 	if err := differs(ctx, e, seen, err); err != nil {
 		return 0, err
 	}
-	return size, c.files.chown(e.path)
+	return size, c.files.chown(c.files.root, e.path)
 }
 
 func (c *checkout) copyLink(ctx context.Context, from workspace, e treeEntry, limit int64) (int64, error) {
@@ -139,14 +157,14 @@ func (c *checkout) copyLink(ctx context.Context, from workspace, e treeEntry, li
 	if err := differs(ctx, e, seen, err); err != nil {
 		return 0, err
 	}
-	target, err := from.root.Readlink(e.path)
+	target, err := from.readlink(e.path)
 	if err != nil {
 		return 0, err
 	}
 	if err := c.files.root.Symlink(target, e.path); err != nil {
 		return 0, refuse("%s", err.Error())
 	}
-	return size, c.files.chown(e.path)
+	return size, c.files.chown(c.files.root, e.path)
 }
 
 // compare says whether the files below w still are the entries: a *refusedTree if not.
@@ -184,7 +202,10 @@ func blame(path, format string, args ...any) *refusedTree {
 // boxSpec is a box whose workspace is the copy, with an empty $HOME.
 func (c *checkout) boxSpec(j *job) sandbox.Spec {
 	spec := j.boxSpec(false)
-	spec.Workspace, spec.Hidden = c.dir, nil
+	spec.Workspace, spec.WorkspaceVolume, spec.Hidden, spec.Disk = c.dir, "", nil, c.disk
+	if c.volume != "" {
+		spec.Workspace, spec.WorkspaceVolume = "", c.volume
+	}
 	return spec
 }
 
@@ -211,6 +232,9 @@ func (c *checkout) prepare(ctx context.Context, j *job) error {
 	return c.noNewGraders(ctx)
 }
 
+// installed are the directories that packages are installed in.
+func installed() []string { return []string{".venv", "venv", "node_modules"} }
+
 // noNewGraders refuses a copy that init.sh has given files which decide how
 // tests run. Installed packages may have their own.
 func (c *checkout) noNewGraders(ctx context.Context) error {
@@ -218,10 +242,8 @@ func (c *checkout) noNewGraders(ctx context.Context) error {
 	for _, e := range c.s.entries {
 		known[e.path] = true
 	}
-	installed := func(at string) bool {
-		return slices.Contains([]string{".venv", "venv", "node_modules"}, path.Base(at))
-	}
-	err := walk(ctx, c.files.root, installed, func(f found) error {
+	isInstalled := func(at string) bool { return slices.Contains(installed(), path.Base(at)) }
+	err := walk(ctx, c.files.root, isInstalled, func(f found) error {
 		if !f.info.IsDir() && !known[f.path] && decidesTests(f.path) {
 			return refuse("init.sh makes %.200s, which decides how tests run", f.path)
 		}

@@ -140,7 +140,7 @@ func (j *job) buildOnce(ctx context.Context, f feature.Feature, red verdict) (pa
 
 // afterSession keeps what came of a session.
 func (j *job) afterSession(f feature.Feature, attempt int, end ending, passed bool) (_, blocked bool, err error) {
-	if end.err == nil { // a provider's error uses up no attempt
+	if usesAttempt(end.how) {
 		if err := j.countAttempt(f, attempt); err != nil {
 			return false, false, err
 		}
@@ -160,7 +160,10 @@ func (j *job) afterSession(f feature.Feature, attempt int, end ending, passed bo
 		}
 		blocked = true
 	}
-	return passed, blocked, j.providerEnding(end)
+	if err := j.providerEnding(end); err != nil || passed {
+		return passed, blocked, err
+	}
+	return passed, blocked, j.mayGoOn()
 }
 
 func (j *job) countAttempt(f feature.Feature, attempt int) error {

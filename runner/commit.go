@@ -63,11 +63,15 @@ if parent=$(git rev-parse -q --verify 'HEAD^{commit}'); then
 else
   git update-ref HEAD "$(printf '%s\n' "$2" | git commit-tree "$tree")"
 fi
-git rev-parse HEAD 'HEAD^{tree}'
+made=$(git rev-parse HEAD 'HEAD^{tree}')
 printf '[safe]\n\tdirectory = *\n' > "$HOME/.gitconfig" # what the clone asks does not see the environment's
 git clone -q --no-local --no-checkout --depth 1 "file://$PWD" "$HOME/clone"
-git -C "$HOME/clone" rev-parse HEAD 'HEAD^{tree}'
-[ -z "$3" ] || git merge-base --is-ancestor "$3" HEAD 2>/dev/null || echo lost`
+cloned=$(git -C "$HOME/clone" rev-parse HEAD 'HEAD^{tree}')
+history=kept
+[ -z "$3" ] || git merge-base --is-ancestor "$3" HEAD 2>/dev/null || history=lost
+printf '\n%s\n' "$made
+$cloned
+$history" # last, behind whatever git warns of`
 
 var objectID = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
@@ -117,7 +121,7 @@ func (j *job) checkRepository(ctx context.Context) error {
 			return refuse("%s", ".git/"+name+" makes the repository depend on something outside of it: remove it")
 		}
 	}
-	root, err := j.state.project.OpenRoot(".git")
+	root, err := sandbox.Descend(j.state.project, ".git")
 	if err != nil {
 		return err
 	}
@@ -141,6 +145,9 @@ func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
 	if err != nil {
 		return staged{}, err
 	}
+	if err := refuseFull(result); err != nil {
+		return staged{}, err
+	}
 	tree := lastLine(string(result.Tail))
 	if len(result.Tail) == 0 {
 		tree = lastLine(string(result.Head))
@@ -152,6 +159,9 @@ func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
 	list.Head, list.Tail = listingMax, 0
 	result, err = box.Run(ctx, list)
 	if err != nil {
+		return staged{}, err
+	}
+	if err := refuseFull(result); err != nil {
 		return staged{}, err
 	}
 	if !result.Success() || result.Elided > 0 {
@@ -208,6 +218,9 @@ func (j *job) commit(ctx context.Context, s staged, message string) (string, err
 	var out string
 	err := j.withBox(ctx, forGit, j.boxSpec(false), func(box *sandbox.Box) error {
 		result, err := box.Run(ctx, j.script(commitScript, s.tree, message, j.past.commit))
+		if err == nil {
+			err = refuseFull(result)
+		}
 		if err == nil && !result.Success() {
 			err = refuse("%s", "git can't commit: "+clipEnds(result.Output(), verifyHead))
 		}
@@ -217,14 +230,14 @@ func (j *job) commit(ctx context.Context, s staged, message string) (string, err
 	if err != nil {
 		return "", err
 	}
-	hash, err := committed(out, s.tree)
+	hash, lost, err := committed(out, s.tree)
 	if err == nil {
 		err = errors.Join(j.checkRepository(ctx), j.files.compare(ctx, s.entries))
 	}
 	if err != nil {
 		return "", err
 	}
-	if strings.HasSuffix(out, "\nlost\n") {
+	if lost {
 		if err := j.note(fmt.Sprintf("the history up to commit %.10s was removed; it begins anew", j.past.commit)); err != nil {
 			return "", err
 		}
@@ -233,13 +246,17 @@ func (j *job) commit(ctx context.Context, s staged, message string) (string, err
 		Commit: &ledger.CommitInfo{Hash: hash, Tree: s.tree, Message: message}})
 }
 
-// committed reads what commitScript prints: the commit and its tree.
-func committed(out, tree string) (hash string, err error) {
-	lines := strings.Split(out, "\n")
-	if len(lines) < 4 || !objectID.MatchString(lines[0]) || lines[1] != tree || lines[2] != lines[0] || lines[3] != tree {
-		return "", refuse("git committed another tree than the one that was verified")
+// committed reads what commitScript prints last: the commit and its tree here,
+// the same from a clone, and what became of the history.
+func committed(out, tree string) (hash string, lost bool, err error) {
+	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	if n := len(lines); n > 5 {
+		lines = lines[n-5:]
 	}
-	return lines[0], nil
+	if len(lines) < 5 || !objectID.MatchString(lines[0]) || lines[1] != tree || lines[2] != lines[0] || lines[3] != tree {
+		return "", false, refuse("git committed another tree than the one that was verified")
+	}
+	return lines[0], lines[4] == "lost", nil
 }
 
 // recentCommits is the head of the log for the next session's prompt.

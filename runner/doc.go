@@ -18,10 +18,15 @@
 //
 // A turn (turn.go) is one request and its reply. Money is reserved in the
 // ledger before the request leaves (book.go); a reply of another model is
-// refused before anything of it is executed (package model).
+// refused before anything of it is executed (package model). A model that can't
+// call tools is asked for commands in words (talk.go, package model/text). What
+// no longer fits into its window is left out (context.go), and every limit that
+// ends a session or a job has a name (limits.go).
 //
 // A call (call.go) is one tool call of a reply. It runs in a box, by default a
-// new one each; package tool knows the tools, package sandbox the boxes. The
+// new one each, which was started while the model thought; reads that follow
+// one another run together (reads.go), and a box in which something runs on is
+// kept (kept.go). Package tool knows the tools, package sandbox the boxes. The
 // runner knows neither Docker nor any provider's SDK. A session that goes in
 // circles is noticed (loop.go).
 //
@@ -35,6 +40,10 @@
 // compared with the workspace once more, and "passes" is written. So what
 // passes is what a clone has: a program that .gitignore hides, or state that
 // one verification leaves for the next, proves nothing.
+//
+// Where the engine does not see the project directory, boxes work in a copy of
+// it in a volume (volumes.go): whenever no box runs, the host's directory is the
+// truth. What a killed process has left in its volume is fetched first (recover.go).
 //
 // The host reads and writes below the project directory only through
 // workspace.go and walk.go, which follow no link, and executes nothing there:

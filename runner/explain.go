@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/glovebox-run/glovebox/runner/model"
 )
@@ -16,6 +17,9 @@ func ModelError(err error) *Error {
 		return &Error{Outcome: FailedRun, Err: err}
 	}
 	outcome, what, hint := explainFault(fault.Fault)
+	if fault.Fault == model.FaultDailyLimit {
+		hint = "the same command goes on after " + fault.Reset(time.Now()).UTC().Format("2006-01-02 15:04 UTC") + hint
+	}
 	if what != "" && fault.Status != 0 {
 		what = fmt.Sprintf("%s (HTTP %d)", what, fault.Status)
 	}
@@ -32,28 +36,36 @@ func explainFault(f model.Fault) (o Outcome, what, hint string) {
 		return Usage, "", "export the key in this shell; it stays on the host, no box ever sees it"
 	case model.FaultUnknownName:
 		return Usage, "", "for example --model openrouter/vendor/model, openai/gpt-5-mini, ollama/qwen3 or scripted/todo"
+	case model.FaultOption:
+		return Usage, "", "leave the flag out, or choose another model (`glovebox models`)"
 	case model.FaultNoPrice:
 		return ModelRefused, "", "give what it costs with --price IN/OUT (USD per million tokens), 0/0 for your own server"
 	case model.FaultPaid:
-		return ModelRefused, "", "choose a free model, or allow money with --budget USD"
+		return ModelRefused, "", "choose a free model (`glovebox models --free`), or lift what forbids money: --budget 0, --block-paid, GLOVEBOX_BLOCK_PAID"
+	case model.FaultNotAllowed:
+		return ModelRefused, "", "choose another model, or allow this one: --allow-models and GLOVEBOX_ALLOW_MODELS must both name it where they are set"
 	case model.FaultWrongModel:
-		return ModelRefused, "", "nothing of its reply was executed; ask for a model that the server really serves"
+		return ModelRefused, "", "the provider did not serve what was asked for: choose another model (`glovebox models`), or name its upstream with --provider"
 	case model.FaultBudget:
 		return OverBudget, "", "the same command with a higher --budget goes on from here"
 	case model.FaultRateLimit:
-		return RateLimit, "the provider allows no more requests for now", "wait a few minutes; " + goesOn
-	case model.FaultDailyLimit:
-		return RateLimit, "the provider allows no more requests today", "most providers begin a new day at midnight UTC; the same command goes on then"
+		return RateLimit, "the provider allows no more requests for now", "wait a few minutes, or give --wait; " + goesOn
+	case model.FaultDailyLimit: // ModelError says when before it
+		return RateLimit, "the provider allows no more requests today", "; with --wait it sleeps until then by itself"
 	case model.FaultKey:
 		return FailedRun, "the provider refuses the key", "check that the key is complete and may use this model"
 	case model.FaultCredits:
-		return FailedRun, "the provider wants credits", "buy credits from the provider, or choose a free model; " + goesOn
+		return FailedRun, "the provider wants credits", "buy credits from the provider, lower --max-tokens, or choose a free model; " + goesOn
 	case model.FaultNotFound:
 		return FailedRun, "the model was not found", "check the model's name in the provider's list"
 	case model.FaultServer:
 		return FailedRun, "the provider's server failed", "it is the provider's trouble: try again later; " + goesOn
 	case model.FaultUnreachable:
 		return FailedRun, "the provider's server can't be reached", "check the network and --base-url; is the server running?"
+	case model.FaultContext:
+		return FailedRun, "the conversation is longer than the model's window", "choose a model with a larger window, or give the server's model more context"
+	case model.FaultTools:
+		return FailedRun, "the model can't call tools", "--tools text asks it for commands in words; `auto` finds that out by itself"
 	case model.FaultRequest:
 		return FailedRun, "the provider's server refuses the request", "does this model support tools, and is its window large enough? `glovebox log DIR` shows what was asked"
 	default:

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -16,10 +17,20 @@ type history struct {
 	noted    []string                // a paragraph a session
 	commit   string                  // the last one made by the host
 	faults   int                     // sessions in a row that a provider's error ended
+	plan     string                  // how the last initializer session ended
+	model    string                  // of the last process
+	text     bool                    // and whether it called tools in words
+	called   bool                    // or at all
 }
 
 func (h *history) add(e ledger.Event) {
 	switch e.Kind {
+	case ledger.JobStart:
+		if e.Job != nil && e.Job.Model != h.model {
+			h.model, h.text, h.called = e.Job.Model, false, false
+		}
+	case ledger.CallStart:
+		h.called = true
 	case ledger.SessionStart:
 		h.sessions = max(h.sessions, e.Session)
 	case ledger.CommitEnd:
@@ -34,19 +45,21 @@ func (h *history) add(e ledger.Event) {
 }
 
 func (h *history) end(e ledger.Event) {
+	h.text = e.Ended.Text
 	if e.Ended.Ending == endProvider {
 		h.faults++
 		return // the model had no chance: no attempt is used up
 	}
 	h.faults = 0
-	if e.Ended.Kind == initializer {
+	how := e.Ended.Ending
+	if e.Ended.Limit != "" {
+		how += " (" + e.Ended.Limit + ")"
+	}
+	if e.Ended.Kind == initializer && usesAttempt(e.Ended.Ending) {
 		h.planned++
+		h.plan = how
 	}
 	if e.Feature != "" {
-		how := e.Ended.Ending
-		if e.Ended.Limit != "" {
-			how += " (" + e.Ended.Limit + ")"
-		}
 		if h.last == nil {
 			h.last = map[string]*lastAttempt{}
 		}
@@ -79,8 +92,18 @@ func (j *job) writeNotes() error {
 // the fault may be gone in the next one. A provider that has answered nothing
 // yet is not tried again: its address or its key is wrong.
 func (j *job) providerEnding(end ending) error {
-	if end.err == nil || passing(end.err) && j.replied && j.past.faults < providerErrors {
+	var over *Error
+	switch {
+	case errors.As(end.err, &over):
+		return over
+	case end.err == nil:
+		return nil
+	case !passing(end.err) || !j.replied:
+		return ModelError(end.err)
+	case j.past.faults < providerErrors:
 		return nil
 	}
-	return ModelError(end.err)
+	e := ModelError(end.err)
+	e.Reason = strings.TrimSuffix(fmt.Sprintf("%d sessions in a row ended by a provider's error: %s", providerErrors, e.Reason), ": ")
+	return e
 }

@@ -23,7 +23,7 @@ func (j *job) plan(ctx context.Context) error {
 		}
 		if j.past.planned >= initializerAttempts {
 			return &Error{Outcome: Incomplete,
-				Reason: fmt.Sprintf("no usable feature list after %d sessions", initializerAttempts),
+				Reason: fmt.Sprintf("no usable feature list after %d sessions; the last one was ended by %s", initializerAttempts, j.past.plan),
 				Hint:   "try a stronger model, or a specification that says more; `glovebox log DIR` shows what was tried"}
 		}
 		if err := j.planOnce(ctx); err != nil {

@@ -18,29 +18,41 @@ import (
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
-// cleanupTime is how long ending boxes may take when the job's own time is over.
-const cleanupTime = 30 * time.Second
+// cleanupTime is how long ending boxes may take when the job's own time is
+// over: longer than an engine may take for each of them (a minute on Docker),
+// so that it is the engine's own words that a person reads.
+const cleanupTime = 90 * time.Second
 
 // job is one process's work on a job.
 type job struct {
-	o         Options
-	log       hclog.Logger
-	state     *state
-	files     workspace
-	home      workspace // $HOME of the boxes: as hostile as the project
-	ledger    *ledger.Ledger
-	past      history
-	list      feature.State
-	model     model.Model
-	user      sandbox.User
-	inventory images.Inventory
-	env       []string // of every command in a box
-	system    string   // prompt
+	o          Options
+	log        hclog.Logger
+	state      *state
+	files      workspace
+	home       workspace // $HOME of the boxes: as hostile as the project
+	ledger     *ledger.Ledger
+	past       history
+	list       feature.State
+	model      model.Model
+	records    model.Records // of the provider; nil if it keeps none
+	settlement *model.Settlement
+	user       sandbox.User
+	volumes    *volumes // nil where boxes work in the host's directory itself
+	meter      *sandbox.DirMeter
+	disk       *sandbox.Disk // the quota on the project and home
+	inventory  images.Inventory
+	env        []string // of every command in a box
+	system     string   // prompt
+	text       bool     // the model calls tools in words
 
 	session      int // number of the one under way
 	turn         int
-	sessionsLeft int  // of this process
-	replied      bool // the model has answered this process at least once
+	sessionsLeft int       // of this process
+	calls        int       // of this process
+	deadline     time.Time // of this process; zero: none
+	replied      bool      // the model has answered this process at least once
+	called       bool      // and has called a tool by itself
+	uncounted    bool      // and did not say how many tokens that took
 }
 
 // Run works on the job of o.Spec in o.Dir until it ends: done is a nil error,
@@ -49,8 +61,14 @@ type job struct {
 // cleanly as Interrupted.
 func Run(ctx context.Context, o Options) (Status, error) {
 	j := &job{o: o, log: o.Log, sessionsLeft: o.MaxSessions}
+	if o.MaxTime > 0 {
+		j.deadline = time.Now().Add(o.MaxTime)
+	}
 	if j.log == nil {
 		j.log = hclog.NewNullLogger()
+	}
+	if err := fits(o.ModelInfo); err != nil {
+		return Status{}, err
 	}
 	var err error
 	if j.state, err = openState(o.Dir, o.Spec, o.Features); err != nil {
@@ -107,15 +125,27 @@ func (j *job) record(e ledger.Event) error {
 	return nil
 }
 
-func (j *job) note(text string) error {
-	return j.record(ledger.Event{Kind: ledger.Note, Session: j.session, Text: text})
+func (j *job) note(what string) error {
+	return j.record(ledger.Event{Kind: ledger.Note, Session: j.session, Text: what})
 }
 
 // work is the job from its first event to its last but one.
 func (j *job) work(ctx context.Context) (err error) {
+	if err := j.keepBudget(); err != nil {
+		return err
+	}
 	if err := j.record(ledger.Event{Kind: ledger.JobStart, Job: j.info()}); err != nil {
 		return err
 	}
+	defer func() { err = j.lookUpCosts(ctx, err) }()
+	if err := j.cleanSpec(); err != nil {
+		return err
+	}
+	if err := j.watchDisk(ctx); err != nil {
+		return err
+	}
+	defer j.meter.Close()
+	defer func() { err = errors.Join(err, j.volumes.end()) }()
 	if err := j.takeDirectory(ctx); err != nil {
 		return err
 	}
@@ -129,13 +159,25 @@ func (j *job) work(ctx context.Context) (err error) {
 	return j.build(ctx)
 }
 
+// cleanSpec takes secrets out of the spec before it is shown to the model and
+// laid into the workspace.
+func (j *job) cleanSpec() error {
+	clean := j.redact(j.o.Spec.Text)
+	if clean == j.o.Spec.Text {
+		return nil
+	}
+	j.o.Spec.Text = clean
+	return j.note("a secret of the environment stands in the specification; the model and the boxes get it without")
+}
+
 func (j *job) info() *ledger.JobInfo {
 	return &ledger.JobInfo{ID: j.state.job.ID, Spec: j.state.job.Spec, SpecHash: j.state.job.SpecHash,
 		Model: j.o.ModelName, Image: j.o.Image.Ref, ImageID: j.o.Image.ID, Scope: string(j.o.Scope),
 		Budget: j.o.Budget.String(), Version: j.o.Version, Resumed: j.state.resumed, Features: j.state.job.Features}
 }
 
-// takeDirectory settles who the boxes run as and lends them the directory if need be.
+// takeDirectory settles who the boxes run as and lends them the directory, or
+// makes volumes, if need be.
 func (j *job) takeDirectory(ctx context.Context) error {
 	dir, err := j.state.project.Lstat(".")
 	if err != nil {
@@ -149,6 +191,12 @@ func (j *job) takeDirectory(ctx context.Context) error {
 	j.files = workspace{root: j.state.project, owner: user}
 	if j.home, err = makeHome(j.state.root, user); err != nil {
 		return err
+	}
+	if err := j.recoverVolume(ctx); err != nil {
+		return err
+	}
+	if j.o.Workspace == WorkspaceVolume {
+		return j.makeVolumes(ctx, "as asked for")
 	}
 	if !needsLending {
 		return nil
@@ -182,13 +230,16 @@ func (j *job) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if j.system, err = j.systemPrompt(); err != nil {
+	if err := j.chooseTools(); err != nil {
+		return err
+	}
+	if err := j.warnOfWindow(); err != nil {
 		return err
 	}
 	if err := j.home.write(tool.GitExclude, []byte(tool.GitExcludeText), 0o644); err != nil {
 		return err
 	}
-	if err := j.checkMount(ctx); err != nil {
+	if err := j.settleWorkspace(ctx); err != nil {
 		return err
 	}
 	err = j.checkRepository(ctx)
@@ -202,25 +253,7 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	j.model = model.Retry(model.Budget(model.Guard(j.o.Model, j.o.ModelInfo), j.o.ModelInfo, j.o.Budget, &book{j}),
-		model.RetryOptions{OnRetry: j.retrying})
-	return nil
-}
-
-// retrying tells that a request is sent again.
-func (j *job) retrying(attempt int, wait time.Duration, err error) {
-	text := fmt.Sprintf("request failed (%s), trying again in %s", j.clip(err.Error(), 200), wait.Round(100*time.Millisecond))
-	if err := j.note(text); err != nil {
-		j.log.Error("note", "error", err)
-	}
-}
-
-// needSession ends the job when this process may begin no further session.
-func (j *job) needSession() error {
-	if j.o.MaxSessions > 0 && j.sessionsLeft <= 0 {
-		return &Error{Outcome: Incomplete, Reason: fmt.Sprintf("%d sessions are over (--max-iterations)", j.o.MaxSessions),
-			Hint: "the same command goes on"}
-	}
+	j.askThrough()
 	return nil
 }
 

@@ -429,3 +429,35 @@ func TestFeaturesAreFixedOnceBegun(t *testing.T) {
 	w.o.Features, w.o.MaxSessions = 0, 0
 	w.done()
 }
+
+// A command that closes the workspace or $HOME to everybody ends neither the
+// session nor the job, and both are open to their owner again after it.
+func TestClosedDirectoriesAreOpened(t *testing.T) {
+	t.Parallel()
+	for _, scope := range []sandbox.Scope{sandbox.ScopeSession, sandbox.ScopeCall} {
+		modes := ""
+		w := newWorld(t, func(r model.Request) model.Reply {
+			if !isFor(r, "hello") {
+				return greeter(r)
+			}
+			switch turnOf(r) {
+			case 0:
+				return says(bash("chmod 000 . $HOME"))
+			case 1:
+				return says(bash("stat -c 'mode %a' . $HOME"))
+			case 2:
+				modes = lastSaid(r)
+				return says(write("hello.sh", "echo hello\n"), bash("chmod 000 ."), finish("hello says hello"))
+			}
+			return greeter(r)
+		})
+		w.o.Scope = scope
+		w.done()
+		if strings.Count(modes, "mode 700") != 2 {
+			t.Errorf("%s: the next call saw %q", scope, modes)
+		}
+		if info, err := os.Stat(w.o.Dir); err != nil || info.Mode().Perm()&0o700 != 0o700 {
+			t.Errorf("%s: the directory is left as %v, %v", scope, info.Mode(), err)
+		}
+	}
+}

@@ -104,6 +104,9 @@ func giveBack(root, state *os.Root) error {
 	if err != nil {
 		return err
 	}
+	if err := letOwnerIn(".", root.Lstat, root.Chmod); err != nil {
+		return err
+	}
 	err = walkOwned(context.Background(), root, func(f found, user sandbox.User) error {
 		if user != borrower {
 			return nil

@@ -161,3 +161,15 @@ func TestGiveBackTooDeep(t *testing.T) {
 		t.Errorf("the directory belongs to %v", got)
 	}
 }
+
+// Directories come back to their owner open.
+func TestGiveBackOpens(t *testing.T) {
+	dir, _ := lendable(t)
+	project, state := openBoth(t, dir)
+	must(t, lend(t.Context(), project, state))
+	must(t, os.Chmod(dir, 0))
+	must(t, giveBack(project, state))
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("it is %v, %v", info.Mode(), err)
+	}
+}

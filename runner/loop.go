@@ -10,7 +10,8 @@ import (
 // Thresholds of the loop detector: how often the same thing may happen before
 // the model is told (nudge), and before the session ends. A command may be
 // repeated more often than a file operation: polling is honest as long as
-// something differs.
+// something differs. One flag, --loop, multiplies them all, so that they keep
+// their proportions.
 const (
 	loopBashNudge, loopBashEnd     = 4, 8
 	loopFileNudge, loopFileEnd     = 3, 6
@@ -22,8 +23,9 @@ const (
 // result, or the same few calls in turn. A failing command is no loop, results
 // that differ are none, and a file that changed is progress.
 type loop struct {
-	seen   []mark
-	nudged bool // in this streak: one nudge each
+	patience int // factor of the thresholds; 0: never a loop
+	seen     []mark
+	nudged   bool // in this streak: one nudge each
 }
 
 // mark is one call with its result.
@@ -45,14 +47,14 @@ var digits = regexp.MustCompile(`[0-9]+`)
 
 // add takes a call and what came of it. period and times say what repeated how often.
 func (l *loop) add(name tool.Name, args, result string, changed bool) (state loopState, period, times int) {
-	if changed {
-		*l = loop{}
+	if changed || l.patience == 0 {
+		*l = loop{patience: l.patience}
 		return loopNone, 0, 0
 	}
 	// Durations, process ids and the like differ each time and hide real loops.
 	result = digits.ReplaceAllString(result, "0")
 	l.seen = append(l.seen, mark{sha256.Sum256([]byte(string(name) + "\x00" + args + "\x00" + result)), name == tool.Bash})
-	if most := loopLongest * loopBashEnd; len(l.seen) > most {
+	if most := loopLongest * loopBashEnd * l.patience; len(l.seen) > most {
 		l.seen = l.seen[len(l.seen)-most:]
 	}
 	longest := 0
@@ -90,10 +92,11 @@ func (l *loop) repeats(period int) int {
 func (l *loop) thresholds(period int) (nudge, end int) {
 	switch {
 	case period > 1:
-		return loopPeriodNudge, loopPeriodEnd
+		nudge, end = loopPeriodNudge, loopPeriodEnd
 	case l.seen[len(l.seen)-1].bash:
-		return loopBashNudge, loopBashEnd
+		nudge, end = loopBashNudge, loopBashEnd
 	default:
-		return loopFileNudge, loopFileEnd
+		nudge, end = loopFileNudge, loopFileEnd
 	}
+	return nudge * l.patience, end * l.patience
 }

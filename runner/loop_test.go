@@ -27,7 +27,7 @@ func TestLoopDetector(t *testing.T) {
 		"a, b in turn":    {func(i int) (tool.Name, string, string, bool) { return tool.Bash, string(rune('a' + i%2)), "", false }, 6, 10},
 		"a, b, c in turn": {func(i int) (tool.Name, string, string, bool) { return tool.Bash, string(rune('a' + i%3)), "", false }, 9, 15},
 	} {
-		var l loop
+		l := loop{patience: 1}
 		nudge, end := 0, 0
 		for i := 1; i <= 30 && end == 0; i++ {
 			switch state, _, _ := l.add(c.next(i)); state {
@@ -44,6 +44,55 @@ func TestLoopDetector(t *testing.T) {
 			t.Errorf("%s: nudged at %d, ended at %d; want %d and %d", name, nudge, end, c.nudge, c.end)
 		}
 	}
+}
+
+// One flag multiplies every threshold; 0 finds no loop.
+func TestLoopPatience(t *testing.T) {
+	t.Parallel()
+	for patience, want := range map[int][2]int{0: {0, 0}, 1: {4, 8}, 2: {8, 16}, 5: {20, 40}} {
+		l := loop{patience: patience}
+		got := [2]int{}
+		for i := 1; i <= 100 && got[1] == 0; i++ {
+			switch state, _, _ := l.add(tool.Bash, "ls", "a", false); state {
+			case loopNudge:
+				got[0] = i
+			case loopEnd:
+				got[1] = i
+			}
+		}
+		if got != want {
+			t.Errorf("patience %d: nudged and ended at %v, want %v", patience, got, want)
+		}
+	}
+}
+
+// Each streak has its own nudge, and its own count to the end.
+func TestLoopStreaks(t *testing.T) {
+	t.Parallel()
+	l := loop{patience: 1}
+	nudges := 0
+	repeat := func(times int, args, result string) {
+		for range times {
+			switch state, _, _ := l.add(tool.Bash, args, result, false); state {
+			case loopNudge:
+				nudges++
+			case loopEnd:
+				t.Fatalf("ended after %d nudges", nudges)
+			}
+		}
+	}
+	for i := range 4 {
+		repeat(7, "make", "red") // one less than the end
+		repeat(1, "make", "red: "+strings.Repeat("x", i+1))
+	}
+	if nudges != 4 {
+		t.Errorf("%d nudges for 4 streaks", nudges)
+	}
+	repeat(7, "make", "exit 1")
+	if _, _, _ = l.add(tool.Write, "a", "wrote a", true); l.nudged || len(l.seen) != 0 || l.patience != 1 {
+		t.Error("a change of the workspace does not begin anew")
+	}
+	repeat(7, "make", "exit 1")
 }
 
 func TestLoopEndsTheSession(t *testing.T) {

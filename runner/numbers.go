@@ -14,8 +14,11 @@ const (
 	initializerTurnsMin = 46
 	initializerTurnsMax = 100
 	callsPerReply       = 64
+	readsAtOnce         = 4 // reads of one reply that run at the same time, each in a box
 	silentReplies       = 3 // in a row without a call
-	cutReplies          = 3 // in a row cut by the token limit
+	silentToText        = 2 // in a row, before a model that never called anything is asked in words
+	faultyCommands      = 3 // replies in a row of which no command could be read, of a model that is asked in words
+	cutReplies          = 3 // in a row cut by the token limit, the second try of each not counted
 	lostBoxes           = 3 // in a row before the engine is called broken
 	providerErrors      = 3 // sessions in a row that a provider's error ended
 
@@ -25,6 +28,24 @@ const (
 	smallestCap     = 1000 // a model that can't say this much can't write a file
 	linesPerReply   = 12   // tokens of one line of code inside a call
 	tokensOfThought = 300  // what a reply spends besides the file it writes
+
+	// Shares of the model's window, in percent: where old results are left out,
+	// and where the model is told to come to an end, so that it is told before
+	// it is at 80. A sweep that frees less than a tenth is not worth the cache
+	// of the prompt that it costs.
+	windowSweep, windowTell, windowGain = 60, 72, 10
+	windowMin                           = 16_000 // tokens; with less no session gets anywhere
+	windowSmall                         = 32_000 // with less a person is warned, and package tool shows less
+	windowReply                         = 1_000  // tokens that must be left for a reply
+	windowDoubt                         = 5      // percent that an estimate may be too low by
+	windowFall                          = 85     // percent of an earlier count of the same conversation that mean it was cut
+	bytesPerToken                       = 3      // before the provider has counted anything: program text has few long words
+	turnsKept                           = 8      // whose results are left alone in a sweep
+	turnsKeptLast                       = 2      // and where the provider says that it is too long already
+	resultSmall                         = 1 << 10
+
+	idMax   = 128 // bytes of a call's id
+	nameMax = 64  // and of a tool's name, in what is sent back
 
 	specInPlan   = 24 << 10 // bytes of the spec shown to the initializer
 	specInCoding = 8 << 10  // and to a coding session, else its head and where it lies

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/shopspring/decimal"
@@ -26,11 +27,27 @@ type Options struct {
 	Image  Image
 	Limits sandbox.Limits
 	Scope  sandbox.Scope
+	Starts *sandbox.Starts // shared by all jobs of a process; nil: one queue for each session
+	// Workspace says where the project lies for the boxes; "" is WorkspaceAuto.
+	Workspace WorkspaceMode
 
-	Budget      decimal.Decimal // USD for the whole job, over all its processes
-	MaxTokens   int             // of a reply; 0: chosen by price and the model's limit
-	MaxSessions int             // of this process; 0: no limit
-	Features    int             // how many the initializer is asked for; 0: as the job was begun, or DefaultFeatures
+	Budget     decimal.Decimal // USD for the whole job, over all its processes
+	KeepBudget bool            // the cap stays what it was if the job was begun before; Budget is for a new one
+	Wait       bool            // sleep until the reset of a provider's daily limit, and go on
+	MaxTokens  int             // of a reply; 0: chosen by price and the model's limit
+	// Tools is how the model calls tools; "" is ToolsAuto.
+	Tools ToolMode
+
+	MaxSessions  int           // of this process; 0: no limit
+	MaxTurns     int           // of a session; 0: by its kind
+	MaxTime      time.Duration // of this process; 0: no limit
+	MaxCalls     int           // of this process; 0: no limit
+	MaxJobTokens int           // of prompts and replies, for the whole job, over all its processes; 0: no limit
+	// Loop is how patient the job is with a session that repeats itself: the
+	// thresholds in numbers.go times this. 0 is 1; less than 0 never ends one.
+	Loop int
+
+	Features int // how many the initializer is asked for; 0: as the job was begun, or DefaultFeatures
 
 	// Approve shows the list to a person. nil accepts it as it is (--yes).
 	// An *Error with outcome Rejected ends the job.
@@ -39,13 +56,28 @@ type Options struct {
 	// Observe is told every event right after it is on disk. It must be quick.
 	Observe func(ledger.Event)
 
-	// Redact removes keys from what goes to the ledger and into boxes; nil is none.
+	// Redact removes keys from what goes to the ledger, to the model and into
+	// boxes; nil is none.
 	Redact func(string) string
+
+	// Now and Sleep are the clock of retries; nil is the real one.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
 
 	CacheDir string // where what an image holds is remembered, "" to ask every time
 	Version  string // of glovebox, for the ledger
 	Log      hclog.Logger
 }
+
+// ToolMode is how a model calls tools.
+type ToolMode string
+
+// The modes.
+const (
+	ToolsAuto   ToolMode = "auto"   // as the model can: by itself, or in words
+	ToolsNative ToolMode = "native" // by itself, whatever its catalogue says
+	ToolsText   ToolMode = "text"   // in words, see package text
+)
 
 // DefaultFeatures is how many features are planned unless somebody says
 // otherwise; the predecessor's number.
@@ -86,8 +118,14 @@ type Status struct {
 	Seconds   float64           `json:"seconds"` // worked, over all processes
 	Prompt    int               `json:"prompt_tokens"`
 	Output    int               `json:"completion_tokens"`
-	Spent     decimal.Decimal   `json:"spent_usd"` // unsettled reservations included
+	Cached    int               `json:"cached_tokens"`
+	Spent     decimal.Decimal   `json:"spent_usd"`     // unsettled reservations included
+	Unsettled decimal.Decimal   `json:"unsettled_usd"` // part of Spent: worst cases of replies that did not say what they cost
+	Lost      decimal.Decimal   `json:"lost_usd"`      // part of Spent: worst cases of requests whose answer a crash has lost
 	Budget    decimal.Decimal   `json:"budget_usd"`
+	Reported  decimal.Decimal   `json:"reported_usd"`            // of replies for which there are both: what the provider says they cost,
+	Computed  decimal.Decimal   `json:"computed_usd"`            // and what their tokens cost at the known price
+	Deviates  bool              `json:"cost_deviates,omitempty"` // the two have differed by more than 5 %
 	LastEvent string            `json:"last_event,omitempty"`
 	Outcome   Outcome           `json:"outcome,omitempty"` // of the last process that ended by itself
 	Reason    string            `json:"reason,omitempty"`

@@ -38,7 +38,7 @@ func (j *job) inspectImage(ctx context.Context) (images.Inventory, error) {
 		return found, nil
 	}
 	spec := j.boxSpec(false)
-	spec.Workspace, spec.Hidden = "", nil
+	spec.Workspace, spec.WorkspaceVolume, spec.Hidden, spec.Disk = "", "", nil, nil
 	var found images.Inventory
 	whole := false
 	err := j.withBox(ctx, forProbe, spec, func(box *sandbox.Box) error {
@@ -94,10 +94,43 @@ func (j *job) remember(found images.Inventory) {
 	}
 }
 
+// settleWorkspace decides where the project lies for boxes: in the directory
+// itself, if they see it there, and else in a volume. It also refuses a project
+// that brings a tracked state of its own.
+func (j *job) settleWorkspace(ctx context.Context) error {
+	if j.volumes == nil {
+		err := j.checkMount(ctx)
+		if !errors.Is(err, errOtherMount) || j.o.Workspace == WorkspaceBind {
+			return err
+		}
+		if _, able := j.o.Engine.(sandbox.Volumes); !able {
+			return err
+		}
+		if err := j.returnDirectory(); err != nil {
+			return err
+		}
+		if err := j.makeVolumes(ctx, "the engine does not see this directory"); err != nil {
+			return err
+		}
+	}
+	return j.withBox(ctx, forProbe, j.boxSpec(true), func(box *sandbox.Box) error { return j.refuseTracked(ctx, box) })
+}
+
+// errOtherMount says that boxes don't see the directory that we mean.
+var errOtherMount = errors.New("boxes don't see the project directory")
+
+func otherMount(cause error) *Error {
+	err := errOtherMount
+	if cause != nil {
+		err = fmt.Errorf("%w: %w", errOtherMount, cause)
+	}
+	return &Error{Outcome: NoSandbox, Reason: "the engine mounts another directory than the one you mean", Err: err,
+		Hint: "it runs on another machine or outside of this container: leave --workspace out, or give a directory that both see under the same path"}
+}
+
 // checkMount proves that what boxes see as the project is the directory we
 // mean: in a CI container with a borrowed Docker socket the engine mounts a
-// directory of another machine. It reads a number there that was just written
-// here. It also refuses a project that brings a tracked state of its own.
+// directory of another machine. It reads a number there that was just written here.
 func (j *job) checkMount(ctx context.Context) error {
 	const name = ".nonce"
 	nonce := rand.Text()
@@ -111,8 +144,7 @@ func (j *job) checkMount(ctx context.Context) error {
 			return boxError(ctx, err)
 		}
 		if string(data) != nonce {
-			return &Error{Outcome: NoSandbox, Reason: "the engine mounts another directory than the one you mean",
-				Hint: "it runs on another machine or outside of this container; give it a directory that both see under the same path"}
+			return otherMount(nil)
 		}
 		return j.refuseTracked(ctx, box)
 	})
@@ -125,6 +157,10 @@ func (j *job) refuseTracked(ctx context.Context, box *sandbox.Box) error {
 	result, err := box.Run(ctx, j.script(`git ls-files -- "$1" 2>/dev/null | head -1`, stateDir))
 	if err != nil {
 		return boxError(ctx, err)
+	}
+	if !result.Success() {
+		return &Error{Outcome: FailedRun, Reason: "can't look whether git tracks " + stateDir + ": " + j.clip(firstLine(result.Output()), errorKept),
+			Hint: "can its owner read and enter the project directory? the same command goes on"}
 	}
 	if strings.TrimSpace(result.Output()) != "" {
 		return &Error{Outcome: Usage, Reason: "git tracks " + stateDir + " in this project: its state came with it and can't be trusted",

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/docker/go-units"
-
 	"github.com/glovebox-run/glovebox/prompts"
 	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/tool"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -35,14 +34,17 @@ func (j *job) hostFiles(kind string) []string {
 // cache it: no dates, no counters.
 func (j *job) systemPrompt() (string, error) {
 	tokens := firstCap(j.o.MaxTokens, j.o.ModelInfo)
+	shown := tool.NumbersFor(j.o.ModelInfo.Context)
 	return prompts.Render("system", map[string]any{
 		"Installed": j.inventory.InstalledLine(),
 		"Missing":   j.inventory.MissingLine(),
-		"OutputKB":  12,
+		"OutputKB":  (shown.Head + shown.Tail) >> 10,
+		"Text":      j.text,
 		"Timeout":   j.o.Limits.Timeout,
-		"Memory":    units.BytesSize(float64(j.o.Limits.Memory)),
+		"Memory":    tool.Size(j.o.Limits.Memory),
 		"CPUs":      j.o.Limits.CPUs,
 		"PIDs":      j.o.Limits.PIDs,
+		"Disk":      tool.Size(j.o.Limits.Disk),
 		"MaxTokens": tokens,
 		"MaxLines":  linesFor(tokens),
 	})
@@ -126,7 +128,9 @@ func (j *job) runInit(ctx context.Context, box *sandbox.Box) (said string, ok bo
 		return "", false, err
 	}
 	if out := strings.TrimSpace(string(result.Tail)); out != "" || !result.Success() {
-		said = howEnded(result, c.Timeout) + ": " + out
+		limits := j.o.Limits
+		limits.Timeout = c.Timeout
+		said = howEnded(result, limits) + ": " + out
 	}
 	return said, result.Success(), nil
 }
@@ -152,7 +156,7 @@ func treeAtAGlance(ctx context.Context, box *sandbox.Box) (string, error) {
 
 func sizeOf(e sandbox.File) string {
 	if e.Kind == sandbox.KindFile {
-		return units.BytesSize(float64(e.Size))
+		return tool.Size(e.Size)
 	}
 	return string(e.Kind)
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
+	"github.com/glovebox-run/glovebox/runner/tool"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -51,8 +52,13 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 		if err != nil {
 			return boxError(ctx, err)
 		}
-		v.passed, v.exit, v.how = r.Success(), r.ExitCode, howEnded(r, j.o.Limits.Timeout)
+		v.passed, v.exit, v.how = r.Success(), r.ExitCode, howEnded(r, j.o.Limits)
 		v.output = j.clip(r.Output(), 2*verifyShown)
+		if r.Full != nil {
+			v.passed = false
+			v.output += "\n[" + tool.ProofFullText(r, j.o.Limits) + "]"
+		}
+		result.Limits = limitInfo(tool.Hits(r, j.o.Limits))
 		if !v.passed && c.init != "" {
 			v.output += "\n[init.sh on this copy " + c.init + "]"
 		}
@@ -82,15 +88,21 @@ func (j *job) verifyArgs(command string) []string {
 	return []string{"sh", "-c", command}
 }
 
-func howEnded(r sandbox.Result, timeout time.Duration) string {
+// howEnded is how a command of the host's ended, with the limits that it met.
+func howEnded(r sandbox.Result, l sandbox.Limits) string {
+	how := fmt.Sprintf("exited %d", r.ExitCode)
 	switch {
 	case r.TimedOut:
-		return fmt.Sprintf("was stopped after %s", timeout)
+		how = fmt.Sprintf("was stopped after %s", l.Timeout)
+	case r.Full != nil && r.Signal == "SIGKILL":
+		how = "was ended"
 	case r.Signal != "":
-		return "was ended by " + r.Signal
-	default:
-		return fmt.Sprintf("exited %d", r.ExitCode)
+		how = "was ended by " + r.Signal
 	}
+	if reasons := tool.Reasons(r, l); len(reasons) > 0 {
+		how += " (" + strings.Join(reasons, ", ") + ")"
+	}
+	return how
 }
 
 // onCopy stages the workspace and gives use a copy of exactly what was staged.

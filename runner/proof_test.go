@@ -410,6 +410,24 @@ func TestLostHistoryIsSaid(t *testing.T) {
 	t.Errorf("nothing is said of the lost history\n%s", w.history())
 }
 
+// What git warns of is no answer of git's: here, that HEAD is the name of a branch too.
+func TestWarningsOfGitDontMatter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isFor(r, "bye") && turnOf(r) == 0 {
+			return says(bash("git update-ref refs/heads/HEAD HEAD && git rev-parse HEAD"))
+		}
+		return greeter(r)
+	})
+	w.done()
+	for _, e := range w.events {
+		if e.Kind == ledger.CallEnd && strings.Contains(e.Result.Text, "ambiguous") {
+			return
+		}
+	}
+	t.Error("git warned of nothing")
+}
+
 // planned is an actor that plans one feature with a verify of its own and then plays on.
 func planned(verify string, then actor) actor {
 	return func(r model.Request) model.Reply {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -145,14 +146,25 @@ type world struct {
 	on func(ledger.Event)
 }
 
+// shortJobs are the tests with whole jobs that -short keeps. A job takes a
+// second or more, and there are a hundred of them.
+var shortJobs = []string{
+	"TestJobEndsDone", "TestResumeAtEveryEvent", "TestVolumeJobIsTheSame", "TestRedFinishGoesBackAndIsMended", "TestBlockedIsHonest",
+	"TestCutReplyIsNotExecuted", "TestI10TreeIsTheCommits", "TestI3KeyGoesNowhere", "TestI9BudgetEndsTheJob",
+	"TestMisbehaviour", "TestPredecessorsCase", "TestI8WrongModelExecutesNothing",
+}
+
 func newWorld(t *testing.T, a actor) *world {
 	t.Helper()
+	if name, _, _ := strings.Cut(t.Name(), "/"); testing.Short() && !slices.Contains(shortJobs, name) {
+		t.Skip("-short tries a few whole jobs only")
+	}
 	w := &world{t: t, engine: boxtest.New(t)}
 	w.o = Options{
 		Spec: Spec{Name: "spec.txt", Text: "A greeter that says hello and bye.\n"}, Dir: t.TempDir(),
 		Model: a, ModelName: "test/actor", ModelInfo: model.Info{ID: "actor", Accept: []string{"actor"}, PriceSource: "test"},
 		Engine: w.engine, Image: Image{Ref: "host", ID: "host", Path: os.Getenv("PATH")},
-		Limits: sandbox.DefaultLimits(), Scope: sandbox.ScopeCall, Budget: decimal.NewFromInt(5),
+		Limits: sandbox.DefaultLimits(), Scope: sandbox.ScopeSession, Budget: decimal.NewFromInt(5),
 		Features: 2, CacheDir: inventories(), Version: "test",
 		Observe: func(e ledger.Event) {
 			w.events = append(w.events, e)
@@ -235,3 +247,14 @@ func (w *world) git(args ...string) string {
 }
 
 func price(s string) decimal.Decimal { return decimal.RequireFromString(s) }
+
+// told is everything that calls were answered with.
+func (w *world) told() string {
+	var b strings.Builder
+	for _, e := range w.events {
+		if e.Kind == ledger.CallEnd {
+			b.WriteString(e.Result.Text + "\n")
+		}
+	}
+	return b.String()
+}

@@ -64,7 +64,8 @@ func openState(dir string, spec Spec, features int) (s *state, err error) {
 		}
 	}()
 	if s.project, err = os.OpenRoot(dir); err != nil {
-		return s, &Error{Outcome: Usage, Reason: "can't open the project directory", Err: err}
+		return s, &Error{Outcome: Usage, Reason: "can't open the project directory", Err: err,
+			Hint: "can its owner read, write and enter it? chmod u+rwx lets a job go on whose box has closed it"}
 	}
 	if s.root, err = openStateDir(s.project); err != nil {
 		return s, err

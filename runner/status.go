@@ -80,7 +80,8 @@ func statusOf(dir string, record jobRecord, list feature.State, t ledger.Totals)
 		ID: record.ID, Dir: dir, Spec: record.Spec, SpecHash: record.SpecHash,
 		Features: list.Features, Note: list.Note, Red: list.Red, Approved: list.Approved != "",
 		Sessions: t.Sessions, Turns: t.Turns, Calls: t.Calls, Boxes: t.Boxes, Commits: t.Commits,
-		Seconds: t.Worked.Seconds(), Prompt: t.Prompt, Output: t.Completion, Spent: t.Spent(),
+		Seconds: t.Worked.Seconds(), Prompt: t.Prompt, Output: t.Completion, Cached: t.Cached,
+		Spent: t.Spent(), Unsettled: t.Unsettled(), Lost: t.Lost, Reported: t.Reported, Computed: t.Computed, Deviates: t.Deviates,
 	}
 	if !t.LastEvent.IsZero() {
 		s.LastEvent = t.LastEvent.Format("2006-01-02 15:04:05Z07:00")
@@ -93,6 +94,19 @@ func statusOf(dir string, record jobRecord, list feature.State, t ledger.Totals)
 		s.Outcome, s.Reason, s.Hint = Outcome(t.End.Outcome), t.End.Reason, t.End.Hint
 	}
 	return s
+}
+
+// Budget is the cap in USD of the job in dir, over all its processes; begun is
+// false where no job was begun.
+func Budget(dir string) (usd decimal.Decimal, begun bool, err error) {
+	events, err := ReadLedger(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoJob) {
+		return usd, false, nil
+	}
+	if err != nil {
+		return usd, false, err
+	}
+	return capOf(ledger.Sums(events))
 }
 
 // Recover gives a directory back that a killed process left lent, if there is

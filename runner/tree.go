@@ -79,7 +79,7 @@ func (w workspace) hashFile(ctx context.Context, name string, limit int64, copy 
 		return e, 0, err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		target, err := w.root.Readlink(name)
+		target, err := w.readlink(name)
 		e.mode, e.hash = modeLink, gitHash("blob", []byte(target))
 		return e, int64(len(target)), err
 	}

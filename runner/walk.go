@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+
+	"github.com/glovebox-run/glovebox/sandbox"
 )
 
 // deepest is how many directories below another the host follows; each level
@@ -80,7 +82,7 @@ func walkEntry(ctx context.Context, dir *os.Root, at, name string, depth int, sk
 	if depth >= deepest {
 		return &tooDeep{at}
 	}
-	below, err := dir.OpenRoot(name)
+	below, err := sandbox.Descend(dir, name)
 	if err != nil {
 		return err
 	}

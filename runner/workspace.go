@@ -16,7 +16,8 @@ import (
 // not even one that stays inside: feature_list.json may be a link to the state.
 type workspace struct {
 	root  *os.Root
-	owner sandbox.User // new files belong to the box's user
+	owner sandbox.User // of new files: the box's user, where boxes work in this very directory
+	wrote func()       // told of everything that the host writes; nil is nobody
 }
 
 // checkPath refuses names that leave the workspace or reach the state. Unlike
@@ -34,37 +35,91 @@ func checkPath(name string) error {
 	return nil
 }
 
+// enter opens the directory dir step by step: a box that still runs may put a
+// link in the place of a directory between a look and the opening, and os.Root
+// follows links that stay inside, into the state say. With make, what is no
+// directory becomes one. leave closes it.
+func (w workspace) enter(dir string, make bool) (at *os.Root, leave func(), err error) {
+	at = w.root
+	if dir != "." {
+		for name := range strings.SplitSeq(dir, "/") {
+			below, err := w.step(at, name, make)
+			if at != w.root {
+				at.Close()
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			at = below
+		}
+	}
+	return at, func() {
+		if at != w.root {
+			at.Close()
+		}
+	}, nil
+}
+
+// step opens the directory name that lies directly in above.
+func (w workspace) step(above *os.Root, name string, make bool) (*os.Root, error) {
+	if make {
+		if err := w.makeDir(above, name); err != nil {
+			return nil, err
+		}
+	}
+	return sandbox.Descend(above, name)
+}
+
 // lstat is Lstat with every parent proven to be a directory and no link.
 func (w workspace) lstat(name string) (fs.FileInfo, error) {
 	if err := checkPath(name); err != nil {
 		return nil, err
 	}
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		info, err := w.root.Lstat(dir)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
-			return nil, fmt.Errorf("%s: %w", dir, fs.ErrNotExist)
-		}
+	dir, leave, err := w.enter(path.Dir(name), false)
+	if err != nil {
+		return nil, err
 	}
-	return w.root.Lstat(name)
+	defer leave()
+	return dir.Lstat(path.Base(name))
+}
+
+// readlink is where the link name leads.
+func (w workspace) readlink(name string) (string, error) {
+	if err := checkPath(name); err != nil {
+		return "", err
+	}
+	dir, leave, err := w.enter(path.Dir(name), false)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	return dir.Readlink(path.Base(name))
 }
 
 // open opens a regular file for reading; anything else that lies there is refused.
 func (w workspace) open(name string) (*os.File, error) {
-	if _, err := w.lstat(name); err != nil {
+	if err := checkPath(name); err != nil {
 		return nil, err
 	}
-	return atomicfile.Open(w.root, name, os.O_RDONLY, 0)
+	dir, leave, err := w.enter(path.Dir(name), false)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return atomicfile.Open(dir, path.Base(name), os.O_RDONLY, 0)
 }
 
 // read returns a regular file of at most limit bytes.
 func (w workspace) read(name string, limit int64) ([]byte, error) {
-	if _, err := w.lstat(name); err != nil {
+	if err := checkPath(name); err != nil {
 		return nil, err
 	}
-	return atomicfile.Read(w.root, name, limit)
+	dir, leave, err := w.enter(path.Dir(name), false)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return atomicfile.Read(dir, path.Base(name), limit)
 }
 
 // write replaces name by a new regular file. Whatever took the place of the
@@ -73,18 +128,24 @@ func (w workspace) write(name string, data []byte, perm fs.FileMode) error {
 	if err := checkPath(name); err != nil {
 		return err
 	}
-	if err := w.makeParents(path.Dir(name)); err != nil {
+	if w.wrote != nil {
+		w.wrote()
+	}
+	dir, leave, err := w.enter(path.Dir(name), true)
+	if err != nil {
 		return err
 	}
-	if info, err := w.root.Lstat(name); err == nil && info.IsDir() {
-		if err := w.root.RemoveAll(name); err != nil {
+	defer leave()
+	base := path.Base(name)
+	if info, err := dir.Lstat(base); err == nil && info.IsDir() {
+		if err := dir.RemoveAll(base); err != nil {
 			return err
 		}
 	}
-	if err := atomicfile.Write(w.root, name, data, perm); err != nil {
+	if err := atomicfile.Write(dir, base, data, perm); err != nil {
 		return err
 	}
-	return w.chown(name)
+	return w.chown(dir, base)
 }
 
 // holds says whether name is a regular file with this content and, as far as
@@ -100,39 +161,43 @@ func (w workspace) holds(name string, data []byte, perm fs.FileMode) bool {
 
 // makeParents makes dir and its parents real directories.
 func (w workspace) makeParents(dir string) error {
-	if dir != "." {
-		if err := w.makeParents(path.Dir(dir)); err != nil {
-			return err
-		}
+	_, leave, err := w.enter(dir, true)
+	if err == nil {
+		leave()
 	}
-	info, err := w.root.Lstat(dir)
+	return err
+}
+
+// makeDir makes the name in above a directory that the host can use.
+func (w workspace) makeDir(above *os.Root, name string) error {
+	info, err := above.Lstat(name)
 	if err == nil && info.IsDir() {
-		return w.makeWritable(dir, info)
+		return makeWritable(above, name, info)
 	}
 	if err == nil {
-		if err := w.root.Remove(dir); err != nil {
+		if err := above.Remove(name); err != nil {
 			return err
 		}
 	}
-	if err := w.root.Mkdir(dir, 0o755); err != nil {
+	if err := above.Mkdir(name, 0o755); err != nil {
 		return err
 	}
-	return w.chown(dir)
+	return w.chown(above, name)
 }
 
 // makeWritable lets the host into a directory of the box's user that a session
 // has closed to everybody.
-func (w workspace) makeWritable(dir string, info fs.FileInfo) error {
+func makeWritable(above *os.Root, name string, info fs.FileInfo) error {
 	if info.Mode().Perm()&0o700 == 0o700 {
 		return nil
 	}
-	return w.root.Chmod(dir, info.Mode().Perm()|0o700)
+	return above.Chmod(name, info.Mode().Perm()|0o700)
 }
 
-// chown gives what the host made to the box's user, where we may.
-func (w workspace) chown(name string) error {
+// chown gives what the host made in dir to its owner, where we may.
+func (w workspace) chown(dir *os.Root, name string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	return w.root.Lchown(name, w.owner.UID, w.owner.GID)
+	return dir.Lchown(name, w.owner.UID, w.owner.GID)
 }

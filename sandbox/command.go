@@ -3,6 +3,8 @@ package sandbox
 import (
 	"errors"
 	"time"
+
+	"github.com/glovebox-run/glovebox/sandbox/wire"
 )
 
 // ErrBoxLost is wrapped by every error that means the box is gone or can't be
@@ -47,10 +49,17 @@ type Result struct {
 	// Head and Tail are what was kept of the output; Elided bytes lie between them.
 	Head, Tail []byte
 	Elided     int64
-	// Saved says that the file of Save holds the output, up to 4 MiB of it.
+	// Saved says that the file of Save holds the output, up to [MaxSave] of it.
 	Saved bool
 	// Left are processes that still ran when the command's own process had ended.
 	Left []Process
+	// Hit are the limits that were hit while the command ran, each once. A
+	// limit is the box's: what hit it is the command or something that ran
+	// beside it in the same box, which Shared says there was.
+	Hit    []Limit
+	Shared bool
+	// Full says more about the disk if Hit names a limit of it; the box is gone then.
+	Full *Full
 	// Duration is the time from start to end as the box measured it.
 	Duration time.Duration
 }
@@ -89,3 +98,9 @@ type File struct {
 	Size int64
 	Mode uint32 // permission bits
 }
+
+// MaxSave is how much of an output goes to the file of Save, in bytes: 4 MiB.
+const MaxSave = wire.MaxSave
+
+// Printed is how long the whole output was, in bytes.
+func (r Result) Printed() int64 { return int64(len(r.Head)+len(r.Tail)) + r.Elided }

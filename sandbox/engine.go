@@ -47,13 +47,24 @@ type Spec struct {
 	// Home is the directory of the host mounted at [Home], or "" for an empty
 	// one that is gone with the box (verification).
 	Home string
+	// WorkspaceVolume and HomeVolume name volumes of the engine ([Volumes]) that
+	// are mounted in the place of Workspace and Home, which are "" then. A volume
+	// that is not there is an error that wraps [ErrNoVolume].
+	WorkspaceVolume, HomeVolume string
 	// Hidden names directories directly below the workspace that are covered by
-	// an empty read-only one. They must exist.
+	// an empty read-only one. In a directory of the host they must exist.
 	Hidden []string
+	// Network is the ID of a running box whose network namespace the new one
+	// joins: what listens on localhost in one is reached from the other. ""
+	// gives the box a network of its own, with nothing but loopback either way.
+	Network string
 	// User is who everything in the box runs as. UID 0 is refused.
 	User User
 	// Limits bound the box.
 	Limits Limits
+	// Disk is the quota that counts what the box writes into workspace and
+	// home; nil is none. It is watched from here, engines have nothing to do with it.
+	Disk *Disk
 	// Job is the id of the job the box works for; it becomes a label.
 	Job string
 }
@@ -71,7 +82,8 @@ type Limits struct {
 	CPUs float64
 	// PIDs bounds processes and threads together.
 	PIDs int64
-	// Disk in bytes: the largest file, and the size of every temporary file system.
+	// Disk in bytes: the largest file, the most that a temporary file system
+	// holds, and what workspace and home may hold together where a [Disk] counts it.
 	Disk int64
 	// Timeout is how long one command may take when it names no time of its own.
 	Timeout time.Duration

@@ -34,14 +34,14 @@ var (
 const fileTime = time.Minute
 
 // ReadFile reads a file of the box, relative to the workspace or absolute;
-// links are followed inside the box. At most max bytes come: of a longer file
-// the first max bytes, with [ErrTooLarge]. For a directory the File says so,
+// links are followed inside the box. At most most bytes come: of a longer
+// file the first of them, with [ErrTooLarge]. For a directory the File says so,
 // with [ErrIsDir]; a pipe, socket or device is never opened: [ErrNotRegular].
-func (b *Box) ReadFile(ctx context.Context, path string, max int64) (File, []byte, error) {
-	max = atLeast(max, 0)
+func (b *Box) ReadFile(ctx context.Context, path string, most int64) (File, []byte, error) {
+	most = max(most, 0)
 	f := File{Path: path}
 	var data []byte
-	q := url.Values{"path": {path}, "max": {strconv.FormatInt(max, 10)}}
+	q := url.Values{"path": {path}, "max": {strconv.FormatInt(most, 10)}}
 	r := request{method: http.MethodGet, path: wire.PathFile, query: q}
 	err := b.askFile(ctx, "read", &f, r, func(res *http.Response) error {
 		var told wire.File
@@ -55,15 +55,15 @@ func (b *Box) ReadFile(ctx context.Context, path string, max int64) (File, []byt
 		// The agent sends one byte more than was asked for if there is more, so
 		// that a file whose size lies (in /proc, or while it grows) is noticed.
 		var err error
-		data, err = io.ReadAll(io.LimitReader(res.Body, max+1))
+		data, err = io.ReadAll(io.LimitReader(res.Body, most+1))
 		return err
 	})
 	if err != nil {
 		return f, nil, err
 	}
-	if int64(len(data)) > max {
-		f.Size = atLeast(f.Size, max+1)
-		return f, data[:max], &fs.PathError{Op: "read", Path: path, Err: ErrTooLarge}
+	if int64(len(data)) > most {
+		f.Size = max(f.Size, most+1)
+		return f, data[:most], &fs.PathError{Op: "read", Path: path, Err: ErrTooLarge}
 	}
 	f.Size = int64(len(data))
 	return f, data, nil
@@ -79,6 +79,7 @@ func (b *Box) WriteFile(ctx context.Context, path string, data []byte) (before F
 		method: http.MethodPut, path: wire.PathFile, query: url.Values{"path": {path}},
 		body: bytes.NewReader(data), length: int64(len(data)),
 	}
+	end := b.begin()
 	err = b.askFile(ctx, "write", &before, r, func(res *http.Response) error {
 		var wrote wire.Wrote
 		if err := wire.ReadJSON(res.Body, wire.MaxHeader, &wrote); err != nil {
@@ -90,6 +91,10 @@ func (b *Box) WriteFile(ctx context.Context, path string, data []byte) (before F
 		}
 		return before.take(wrote.Before)
 	})
+	end()
+	if full, _ := b.ended(); full != nil && err == nil {
+		err = b.lost("write a file in", nil)
+	}
 	return before, existed, err
 }
 
@@ -195,6 +200,3 @@ func localPath(path string) bool {
 	}
 	return true
 }
-
-// atLeast is max, whose name is taken where it is needed.
-func atLeast(n, least int64) int64 { return max(n, least) }

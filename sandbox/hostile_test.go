@@ -10,7 +10,9 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -175,6 +177,10 @@ func TestHostileRun(t *testing.T) {
 		"negative time":       frames(result1(`{"nanos":-1}`)),
 		"too many left":       frames(result1(`{"left":[` + strings.Repeat(`{"pid":2},`, 20) + `{"pid":2}]}`)),
 		"process zero":        frames(result1(`{"left":[{"pid":0}]}`)),
+		"an unknown limit":    frames(result1(`{"limits":["budget"]}`)),
+		"the host's limit":    frames(result1(`{"limits":["disk"]}`)),
+		"a limit twice":       frames(result1(`{"limits":["memory","memory"]}`)),
+		"limits without end":  frames(result1(`{"limits":["memory"` + strings.Repeat(`,"memory"`, 5000) + `]}`)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,6 +194,32 @@ func TestHostileRun(t *testing.T) {
 			}
 			wantDestroyed(t, b)
 		})
+	}
+}
+
+// What a box says of what is left in it is bounded and checked like a result;
+// the limits that it can know are taken over.
+func TestHostileLeft(t *testing.T) {
+	for answer, want := range map[string][]Limit{
+		`{"limits":["memory","pids"]}`:   {LimitMemory, LimitPIDs},
+		`{"limits":["budget"]}`:          nil,
+		`{"limits":["disk"]}`:            nil,
+		`{"limits":["memory","memory"]}`: nil,
+		`{"limits":["\u001b[31m"]}`:      nil,
+		`{"limits":["memory"` + strings.Repeat(`,"memory"`, 50_000) + `]}`: nil,
+	} {
+		b := openHostile(t, speaking(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer) }))
+		left, err := b.Left(t.Context())
+		if want != nil {
+			if err != nil || !slices.Equal(left.Hit, want) {
+				t.Errorf("%s: limits %q, %v", answer, left.Hit, err)
+			}
+			continue
+		}
+		if !errors.Is(err, ErrBoxLost) || len(err.Error()) > 2000 || len(left.Hit) > 0 {
+			t.Errorf("%.100s: limits %q, %v", answer, left.Hit, err)
+		}
+		wantDestroyed(t, b)
 	}
 }
 
@@ -352,29 +384,125 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// TestHostileMemory: an agent that sends all it can does not fill the host.
+// TestStreamsAreBounded: an agent that answers well, ends none of its streams and
+// fills the window of each is noticed before that is much.
+func TestStreamsAreBounded(t *testing.T) {
+	b := openHostile(t, func(c net.Conn) {
+		session, err := wire.Server(c)
+		if err != nil {
+			panic(err)
+		}
+		for {
+			stream, err := session.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				stream.Read(make([]byte, 1<<10))
+				io.WriteString(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+				endless(stream, "x")
+			}()
+		}
+	})
+	for calls := 1; ; calls++ {
+		_, _, err := b.List(t.Context(), "d", 1, 1)
+		if errors.Is(err, ErrBoxLost) && errors.Is(err, wire.ErrProtocol) {
+			t.Logf("noticed at call %d: %v", calls, err)
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if calls > 2*maxStreams {
+			t.Fatalf("%d streams after %d calls", b.session.NumStreams(), calls)
+		}
+	}
+	wantDestroyed(t, b)
+}
+
+// TestHostileMemory: an agent that sends all it can, for as long as it is let,
+// does not fill the host: what is alive at any moment stays small.
 func TestHostileMemory(t *testing.T) {
+	begin := func(answer string, more string) func(io.Writer) {
+		return func(w io.Writer) {
+			io.WriteString(w, answer)
+			endless(w, more)
+		}
+	}
+	flood := func(what string) func(net.Conn) {
+		return func(c net.Conn) {
+			go io.Copy(io.Discard, c)
+			endless(c, what)
+		}
+	}
+	chunked := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	for name, serve := range map[string]func(net.Conn){
-		"frames":        answering(func(w io.Writer) { io.WriteString(w, ok); endless(w, frame('h', 1000, strings.Repeat("x", 1000))) }),
-		"one line":      answering(func(w io.Writer) { endless(w, "x") }),
-		"pings":         func(c net.Conn) { endless(c, "\x00\x02\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01") },
-		"empty streams": func(c net.Conn) { endless(c, "\x00\x01\x00\x01\x00\x00\x00\x02\x00\x00\x00\x00") },
-		"for nobody":    forNobody,
+		"frames":           answering(begin(ok, frame('h', 1000, strings.Repeat("x", 1000)))),
+		"one line":         answering(begin("", "x")),
+		"header":           answering(begin("HTTP/1.1 200 OK\r\n", "A: b\r\n")),
+		"interim answers":  answering(begin("", "HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n")),
+		"trailer":          answering(begin(chunked+"0\r\n", "A: b\r\n")),
+		"chunk extensions": answering(begin(chunked, "1;a=b\r\nh\r\n")),
+		"pings":            flood("\x00\x02\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01"),
+		"answers to pings": flood("\x00\x02\x00\x02\x00\x00\x00\x00\x00\x00\x00\x01"),
+		"windows":          flood("\x00\x01\x00\x02\x00\x00\x00\x01\x00\x00\x10\x00"),
+		"empty streams":    flood("\x00\x01\x00\x01\x00\x00\x00\x02\x00\x00\x00\x00"),
+		"empty data":       flood("\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x00"),
+		"for nobody":       forNobody,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := openHostile(t, serve)
-			before := heap()
-			b.Run(context.Background(), Command{Args: []string{"true"}, Timeout: 300 * time.Millisecond, Head: 1 << 20, Tail: 1 << 20})
-			if after := heap(); after > before+32<<20 {
-				t.Errorf("the heap grew from %d to %d bytes", before, after)
+			var sent atomic.Int64
+			b := openHostile(t, func(c net.Conn) { serve(counting{c, &sent}) })
+			limit := liveHeap() + 16<<20
+			done := make(chan struct{})
+			began := time.Now()
+			go func() {
+				defer close(done)
+				b.Run(context.Background(), Command{Args: []string{"true"}, Timeout: floodTime(), Head: 1 << 20, Tail: 1 << 20})
+			}()
+			for over := false; !over; {
+				select {
+				case <-done:
+					over = true
+				default:
+				}
+				if live := liveHeap(); live > limit {
+					t.Errorf("%d MiB are alive after %d MiB were sent", live>>20, sent.Load()>>20)
+					b.Close()
+					<-done
+					over = true
+				}
 			}
+			t.Logf("%d MiB in %s", sent.Load()>>20, time.Since(began).Round(time.Millisecond))
 			wantDestroyed(t, b)
 		})
 	}
 }
 
-func heap() uint64 {
+// floodTime is how long each kind of flood is let run: gigabytes in full.
+func floodTime() time.Duration {
+	if os.Getenv("GLOVEBOX_PROOF") == "full" {
+		return 20 * time.Second
+	}
+	return 300 * time.Millisecond
+}
+
+// counting counts what is sent.
+type counting struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (c counting) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// liveHeap is what can't be freed.
+func liveHeap() uint64 {
 	var m runtime.MemStats
+	runtime.GC()
 	runtime.ReadMemStats(&m)
-	return m.HeapInuse + m.StackInuse
+	return m.HeapAlloc + m.StackInuse
 }

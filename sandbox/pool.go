@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,137 +34,191 @@ func ParseScope(s string) (Scope, error) {
 // ErrPoolClosed says that a pool was asked for a box after its end.
 var ErrPoolClosed = errors.New("the session's boxes are closed")
 
-// Pool hands out the boxes of one session. Its methods may be called from
-// several goroutines at once.
+// PoolOptions say how a [Pool] works.
+type PoolOptions struct {
+	// Scope is how long a box lasts; "" is [ScopeCall].
+	Scope Scope
+	// Starts is the queue that the pools of a process share; nil is one for this pool.
+	Starts *Starts
+	// Handed, if not nil, is told of every box, once, before Take returns it.
+	Handed func(b *Box, s Start)
+}
+
+// Start is what it took to hand out a box.
+type Start struct {
+	// Took is how long the engine took to start it, ahead of the call or in it.
+	Took time.Duration
+	// Waited is how long Take waited: nothing if the box was ready, more than
+	// Took if other starts had to come first.
+	Waited time.Duration
+}
+
+// Pool hands out the boxes of one session, and has the next ones started
+// before they are asked for (ahead.go). With [ScopeCall] the session's boxes
+// share one network namespace, that of the anchor (anchor.go), and boxes in
+// which something still runs can be kept (kept.go). Its methods may be called
+// from several goroutines at once.
 type Pool struct {
-	engine  Engine
-	spec    Spec
-	scope   Scope
-	started func(*Box, time.Duration)
+	engine Engine
+	spec   Spec
+	o      PoolOptions
+	anchor anchor
 
-	mu     sync.Mutex
-	closed bool
-	kept   *Box              // ScopeSession: the box that nobody uses right now
-	out    map[*Box]struct{} // taken and not given back
-	failed []error           // boxes that could not be destroyed
+	mu       sync.Mutex
+	closed   bool
+	expected [recent]int // calls that came at once, lately
+	ready    []*member   // started and not handed out; of ScopeSession also the one that is used again
+	waiting  []chan handed
+	starting int              // boxes that are being started
+	out      map[*Box]*member // handed out and not given back
+	kept     []*member        // oldest first
+	failed   []error          // boxes that could not be destroyed
 
-	// busy counts starts and ends under way, and boxes that are out.
+	// busy counts starts and ends under way, and boxes that are out, ready or kept.
 	busy sync.WaitGroup
 	// stop ends the starts that are under way when the pool is closed.
 	stop   context.Context
 	cancel context.CancelFunc
 }
 
-// NewPool makes a pool; no box is started yet. started, if not nil, is told of
-// every new box and how long its start took, before Take returns it.
-func NewPool(e Engine, s Spec, scope Scope, started func(*Box, time.Duration)) *Pool {
+// member is a box of the pool.
+type member struct {
+	box    *Box
+	anchor *Box // whose network it has; nil: its own
+	took   time.Duration
+	used   bool // it was handed out before
+	cutOff bool // it is kept, and CutOff has told of it
+}
+
+// handed is what a Take that waits is given: a box, or why there is none.
+type handed struct {
+	member *member
+	err    error
+}
+
+// NewPool makes a pool; no box is started yet. [Pool.Ahead] begins to.
+func NewPool(e Engine, s Spec, o PoolOptions) *Pool {
+	if o.Starts == nil {
+		o.Starts = NewStarts(0)
+	}
 	stop, cancel := context.WithCancel(context.Background())
-	return &Pool{engine: e, spec: s, scope: scope, started: started,
-		out: map[*Box]struct{}{}, stop: stop, cancel: cancel}
+	return &Pool{engine: e, spec: s, o: o, anchor: newAnchor(), out: map[*Box]*member{}, stop: stop, cancel: cancel}
 }
 
 // Take returns a box that nobody else has until it is given back: a new one,
 // or in [ScopeSession] the session's, if it is free and not lost.
 func (p *Pool) Take(ctx context.Context) (*Box, error) {
-	kept, err := p.reserve()
+	began := time.Now()
+	f, err := p.next(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if kept != nil {
-		if kept.Lost() == nil {
-			return kept, nil
-		}
-		p.end(kept)
-		p.forget(kept)
-		return p.Take(ctx)
+	if p.o.Handed != nil && !f.used {
+		p.o.Handed(f.box, Start{Took: f.took, Waited: time.Since(began)})
 	}
-	return p.start(ctx)
+	return f.box, nil
 }
 
-// reserve takes the kept box, or counts a start that is about to happen.
-func (p *Pool) reserve() (*Box, error) {
+// next is the first box that is ready, or the next that comes up.
+func (p *Pool) next(ctx context.Context) (*member, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrPoolClosed
+	}
+	if f := p.pop(); f != nil {
+		p.out[f.box] = f
+		p.fill()
+		p.mu.Unlock()
+		return f, nil
+	}
+	wait := make(chan handed, 1)
+	p.waiting = append(p.waiting, wait)
+	p.fill()
+	p.mu.Unlock()
+	select {
+	case h := <-wait:
+		return h.member, h.err
+	case <-ctx.Done():
+		p.leave(wait)
+		return nil, ctx.Err()
+	}
+}
+
+// pop takes the oldest box that is ready and good for a call.
+func (p *Pool) pop() *member {
+	for len(p.ready) > 0 {
+		f := p.ready[0]
+		p.ready = p.ready[1:]
+		if f.box.Lost() == nil && (f.anchor == nil || f.anchor.Lost() == nil) {
+			return f
+		}
+		p.endLater(f.box)
+	}
+	return nil
+}
+
+// leave is a Take that does not wait any longer. What it was given just now is ready for another.
+func (p *Pool) leave(wait chan handed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
-		return nil, ErrPoolClosed
+	if i := slices.Index(p.waiting, wait); i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+		return
 	}
-	p.busy.Add(1)
-	if b := p.kept; b != nil {
-		p.kept = nil
-		p.out[b] = struct{}{}
-		return b, nil
+	if h := <-wait; h.member != nil {
+		delete(p.out, h.member.box)
+		p.offer(h.member)
 	}
-	return nil, nil
 }
 
-// start starts a box; one that comes up after Close is ended at once.
-func (p *Pool) start(ctx context.Context) (*Box, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(p.stop, cancel)()
-	began := time.Now()
-	b, err := Open(ctx, p.engine, p.spec)
-	if err != nil {
-		p.busy.Done()
-		return nil, err
+// offer gives a box to the Take that waits longest, or keeps it ready.
+func (p *Pool) offer(f *member) {
+	switch {
+	case p.closed:
+		p.endLater(f.box)
+	case len(p.waiting) > 0:
+		p.out[f.box] = f
+		p.waiting[0] <- handed{member: f}
+		p.waiting = p.waiting[1:]
+	default:
+		p.ready = append(p.ready, f)
 	}
-	p.mu.Lock()
-	closed := p.closed
-	p.out[b] = struct{}{}
-	p.mu.Unlock()
-	if closed {
-		p.end(b)
-		p.forget(b)
-		return nil, ErrPoolClosed
-	}
-	if p.started != nil {
-		p.started(b, time.Since(began))
-	}
-	return b, nil
 }
 
 // Give hands a box back. In [ScopeCall] it is destroyed in the background; in
-// [ScopeSession] it is kept for the next Take unless it is lost. A box that
-// the pool did not hand out, or that was given back already, is ignored.
+// [ScopeSession] it is used again unless it is lost. A box that the pool did
+// not hand out, or that was given back already, is ignored.
 func (p *Pool) Give(b *Box) {
-	if b == nil {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, mine := p.out[b]; !mine {
-		return
-	}
-	if p.scope == ScopeSession && !p.closed && p.kept == nil && b.Lost() == nil {
-		delete(p.out, b)
-		p.kept = b
-		p.busy.Done()
+	f, mine := p.out[b]
+	if !mine {
 		return
 	}
 	delete(p.out, b)
+	if p.o.Scope == ScopeSession && b.Lost() == nil && len(p.ready) == 0 {
+		f.used = true
+		p.offer(f)
+		return
+	}
+	p.endLater(b)
+}
+
+// endLater destroys a box in the background and remembers if that failed:
+// Close tells it.
+func (p *Pool) endLater(b *Box) {
 	go func() {
 		defer p.busy.Done()
-		p.end(b)
+		if err := b.Close(); err != nil {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.failed = append(p.failed, err)
+		}
 	}()
-}
-
-// end destroys a box and remembers if that failed: Close tells it.
-func (p *Pool) end(b *Box) {
-	if err := b.Close(); err != nil {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.failed = append(p.failed, err)
-	}
-}
-
-// forget drops a box that has ended.
-func (p *Pool) forget(b *Box) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, mine := p.out[b]; mine {
-		delete(p.out, b)
-		p.busy.Done()
-	}
 }
 
 // Close ends every box of the pool, also those that are still taken, and
@@ -174,28 +229,21 @@ func (p *Pool) Close(ctx context.Context) error {
 	p.cancel()
 	p.mu.Lock()
 	p.closed = true
-	ending := make([]*Box, 0, len(p.out)+1)
 	for b := range p.out {
-		ending = append(ending, b)
+		p.endLater(b)
 	}
-	if b := p.kept; b != nil {
-		p.kept = nil
-		p.busy.Add(1)
-		p.out[b] = struct{}{}
-		ending = append(ending, b)
+	for _, f := range slices.Concat(p.ready, p.kept) {
+		p.endLater(f.box)
 	}
+	clear(p.out)
+	p.ready, p.kept = nil, nil
 	p.mu.Unlock()
 
-	for _, b := range ending {
-		go func() {
-			p.end(b)
-			p.forget(b)
-		}()
-	}
 	gone := make(chan struct{})
 	go func() {
-		p.busy.Wait()
-		close(gone)
+		defer close(gone)
+		p.busy.Wait() // before the anchor, which the last start may still make
+		p.dropAnchor()
 	}()
 	select {
 	case <-gone:

@@ -7,119 +7,49 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/glovebox-run/glovebox/sandbox"
 	"github.com/glovebox-run/glovebox/sandbox/boxtest"
 )
 
-func newPool(t *testing.T, scope sandbox.Scope) (*boxtest.Fake, *sandbox.Pool) {
-	t.Helper()
-	fake := boxtest.New(t)
-	pool := sandbox.NewPool(fake, sandbox.Spec{Limits: sandbox.DefaultLimits()}, scope, nil)
-	t.Cleanup(func() { closePool(t, pool) })
-	return fake, pool
-}
-
-func closePool(t *testing.T, p *sandbox.Pool) {
-	t.Helper()
-	if err := p.Close(context.Background()); err != nil {
-		t.Errorf("close the pool: %v", err)
-	}
-}
-
-func take(t *testing.T, p *sandbox.Pool) *sandbox.Box {
-	t.Helper()
-	b, err := p.Take(context.Background())
-	if err != nil {
-		t.Fatalf("take: %v", err)
-	}
-	return b
-}
-
-// TestPoolCall: with scope call nothing of one call is there in the next.
-func TestPoolCall(t *testing.T) {
-	fake, pool := newPool(t, sandbox.ScopeCall)
-	one := take(t, pool)
-	pool.Give(one)
-	pool.Give(one) // once too often, harmless
-	two := take(t, pool)
-	if one == two || fake.Starts() != 2 {
-		t.Errorf("the same box was handed out again; %d starts", fake.Starts())
-	}
-	closePool(t, pool) // with one box that is still out
-	if two.Lost() == nil || fake.Live() != 0 {
-		t.Errorf("%d boxes live after close", fake.Live())
-	}
-	closePool(t, pool)
-	if _, err := pool.Take(context.Background()); !errors.Is(err, sandbox.ErrPoolClosed) {
-		t.Errorf("take after close: %v", err)
-	}
-	pool.Give(two)
-}
-
-// TestPoolSession: with scope session one box serves all calls, until it is lost.
-func TestPoolSession(t *testing.T) {
-	fake, pool := newPool(t, sandbox.ScopeSession)
-	one := take(t, pool)
-	pool.Give(one)
-	if two := take(t, pool); two != one {
-		t.Error("another box was handed out")
-	}
-	pool.Give(one)
-	fake.Kill(1)
-	deadline := time.After(time.Minute)
-	for one.Lost() == nil { // the end of the stream arrives in its own time
-		select {
-		case <-time.After(time.Millisecond):
-		case <-deadline:
-			t.Fatal("the box that was killed is not lost")
+// The fake engine's pools keep the contract that Docker's do.
+func TestPool(t *testing.T) {
+	boxtest.TestPool(t, func(t *testing.T) boxtest.PoolSetup {
+		fake := boxtest.New(t)
+		return boxtest.PoolSetup{
+			Engine: fake, Spec: sandbox.Spec{Limits: sandbox.DefaultLimits(), Workspace: t.TempDir(), Home: t.TempDir()},
+			Kill: fake.Kill,
 		}
-	}
-	three := take(t, pool)
-	if three == one || three.Lost() != nil {
-		t.Error("a lost box was handed out")
-	}
-	three.Close()
-	pool.Give(three)
-	four := take(t, pool)
-	if four == three || fake.Starts() != 3 {
-		t.Errorf("a lost box was kept; %d starts", fake.Starts())
-	}
-	// A second call at the same time gets a box of its own.
-	if five := take(t, pool); five == four {
-		t.Error("one box was handed out twice")
-	} else {
-		pool.Give(five)
-	}
-	pool.Give(four)
-	closePool(t, pool)
-	if fake.Live() != 0 {
-		t.Errorf("%d boxes live after close", fake.Live())
-	}
-}
-
-// TestPoolStart: a failed start is the caller's error and nothing more; each
-// that succeeds is told, with its time.
-func TestPoolStart(t *testing.T) {
-	fake := boxtest.New(t)
-	var told []*sandbox.Box
-	pool := sandbox.NewPool(fake, sandbox.Spec{Limits: sandbox.DefaultLimits()}, sandbox.ScopeCall, func(b *sandbox.Box, took time.Duration) {
-		if took <= 0 {
-			t.Errorf("started in %v", took)
-		}
-		told = append(told, b)
 	})
-	defer closePool(t, pool)
+}
+
+// A failed start is the caller's error and nothing more: of the anchor, of a
+// box that somebody waits for, and of one that was started ahead.
+func TestPoolStartFails(t *testing.T) {
+	fake := boxtest.New(t)
+	pool := sandbox.NewPool(fake, sandbox.Spec{Limits: sandbox.DefaultLimits()}, sandbox.PoolOptions{Starts: sandbox.NewStarts(1)})
+	defer func() {
+		if err := pool.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
 	broken := &sandbox.WallError{Wall: "memory limit", Why: "a test"}
-	fake.FailStart(1, broken)
-	if _, err := pool.Take(context.Background()); !errors.Is(err, broken) {
-		t.Errorf("take: %v, want %v", err, broken)
+	for n := 1; n <= 4; n++ { // both starts that a Take asks for, twice
+		fake.FailStart(n, broken)
 	}
-	b := take(t, pool)
-	if len(told) != 1 || told[0] != b {
-		t.Errorf("told of %d boxes", len(told))
+	for range 2 {
+		if _, err := pool.Take(t.Context()); !errors.Is(err, broken) {
+			t.Fatalf("take: %v, want %v", err, broken)
+		}
 	}
+	b, err := pool.Take(t.Context())
+	for errors.Is(err, broken) { // a start ahead of the last one that failed may have been slower
+		b, err = pool.Take(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.Give(b)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := pool.Take(ctx); !errors.Is(err, context.Canceled) {
@@ -127,22 +57,67 @@ func TestPoolStart(t *testing.T) {
 	}
 }
 
-// TestPoolCloseDuringStart: what comes up while the pool ends, ends with it.
-func TestPoolCloseDuringStart(t *testing.T) {
-	fake, pool := newPool(t, sandbox.ScopeCall)
+// gatedEngine starts a box when the test says so, and notes for whom.
+type gatedEngine struct {
+	sandbox.Engine
+	asked chan string // the job of each start that has got its turn
+	open  chan struct{}
+}
+
+func (g *gatedEngine) Start(ctx context.Context, s sandbox.Spec) (sandbox.Conn, error) {
+	g.asked <- s.Job
+	select {
+	case <-g.open:
+		return g.Engine.Start(ctx, s)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Pools take turns: one that wants many boxes does not hold up another that
+// wants its first.
+func TestStartsAreFair(t *testing.T) {
+	engine := &gatedEngine{Engine: boxtest.New(t), asked: make(chan string), open: make(chan struct{})}
+	starts := sandbox.NewStarts(1)
+	pool := func(job string) *sandbox.Pool {
+		p := sandbox.NewPool(engine, sandbox.Spec{Limits: sandbox.DefaultLimits(), Job: job},
+			sandbox.PoolOptions{Scope: sandbox.ScopeSession, Starts: starts})
+		t.Cleanup(func() {
+			if err := p.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+		return p
+	}
+	greedy, modest := pool("greedy"), pool("modest")
 	var all sync.WaitGroup
-	for range 4 {
+	take := func(p *sandbox.Pool) {
 		all.Go(func() {
-			if b, err := pool.Take(context.Background()); err == nil {
-				pool.Give(b)
+			if b, err := p.Take(t.Context()); err == nil {
+				defer p.Give(b)
 			}
 		})
 	}
-	closePool(t, pool)
+	take(greedy)
+	if job := <-engine.asked; job != "greedy" {
+		t.Fatalf("the first start was for %s", job)
+	}
+	const many = 5
+	for range many {
+		take(greedy)
+	}
+	sandbox.AwaitQueue(starts, many)
+	take(modest)
+	sandbox.AwaitQueue(starts, many+1)
+	engine.open <- struct{}{}
+	var order []string
+	for range many + 1 {
+		order = append(order, <-engine.asked)
+		engine.open <- struct{}{}
+	}
 	all.Wait()
-	closePool(t, pool)
-	if fake.Live() != 0 {
-		t.Errorf("%d boxes live after close", fake.Live())
+	if order[1] != "modest" {
+		t.Errorf("the turns were %v", order)
 	}
 }
 

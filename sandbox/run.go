@@ -39,7 +39,11 @@ func (b *Box) Run(ctx context.Context, c Command) (Result, error) {
 		body:   io.MultiReader(bytes.NewReader(line), bytes.NewReader(c.Stdin)),
 		length: int64(len(line) + len(c.Stdin)),
 	}
+	if b.fate.Load() != nil { // ended because of an earlier call: this one has done nothing
+		return Result{}, b.lost("run a command in", nil)
+	}
 	began := time.Now()
+	end := b.begin()
 	var out wire.Output
 	var res wire.Result
 	err = b.ask(ctx, c.Timeout+b.grace, r, func(answer *http.Response) (err error) {
@@ -49,13 +53,33 @@ func (b *Box) Run(ctx context.Context, c Command) (Result, error) {
 	if err != nil || res.TimedOut {
 		b.Close()
 	}
+	b.left.Store(len(res.Left) > 0)
+	end()
+	full, _ := b.ended()
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return Result{}, b.lost("run a command in", err)
+	case full != nil:
+		return crossed(full, err, res, out, time.Since(began)), nil
 	case errors.Is(err, errHardDeadline):
-		return Result{ExitCode: -1, Signal: "SIGKILL", TimedOut: true, Head: out.Head, Tail: out.Tail, Duration: time.Since(began)}, nil
+		return Result{ExitCode: -1, Signal: "SIGKILL", TimedOut: true, Hit: []Limit{LimitTime},
+			Head: out.Head, Tail: out.Tail, Duration: time.Since(began)}, nil
 	case err != nil:
 		return Result{}, b.lost("run a command in", err)
 	}
 	return result(res, out), nil
+}
+
+// crossed is the result of a command whose box was ended because of the disk:
+// while it ran, if err is not nil, or when it had just ended.
+func crossed(full *Full, err error, res wire.Result, out wire.Output, took time.Duration) Result {
+	r := Result{ExitCode: -1, Signal: "SIGKILL", Head: out.Head, Tail: out.Tail, Duration: took}
+	if err == nil {
+		r = result(res, out)
+	}
+	r.Left, r.Full = nil, full
+	r.Hit = append(r.Hit, full.Limit)
+	return r
 }
 
 // encodeCommand makes the line that starts a command, and refuses what the
@@ -98,13 +122,9 @@ func asBytes(ss []string) [][]byte {
 }
 
 func result(r wire.Result, out wire.Output) Result {
-	left := make([]Process, len(r.Left))
-	for i, p := range r.Left {
-		left[i] = Process{PID: p.PID, Command: p.Command}
-	}
 	return Result{
 		ExitCode: r.Exit, Signal: r.Signal, TimedOut: r.TimedOut,
 		Head: out.Head, Tail: out.Tail, Elided: r.Elided, Saved: r.Saved,
-		Left: left, Duration: time.Duration(r.Nanos),
+		Left: processes(r.Left), Hit: hits(r), Shared: r.Shared && len(r.Limits) > 0, Duration: time.Duration(r.Nanos),
 	}
 }

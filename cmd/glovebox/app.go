@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -27,15 +28,18 @@ type app struct {
 	screen  *screen
 	rawOut  io.Writer // stdout and stderr themselves, to ask whether they are terminals
 	rawErr  io.Writer
-	environ []string // K=V
-	env     func(string) string
+	environ []string            // K=V, as it came
+	env     func(string) string // and the keys from files
 	redact  *redactor
+	keys    keyFiles
 	onEvent func(ledger.Event) // told every event of a job's ledger; nil outside of tests
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer, env []string) *app {
-	redact := newRedactor(env)
-	a := &app{stdin: stdin, rawOut: stdout, rawErr: stderr, environ: env, env: lookup(env), redact: redact}
+	keys, values := readKeys(env)
+	all := slices.Concat(env, values)
+	redact := newRedactor(all)
+	a := &app{stdin: stdin, rawOut: stdout, rawErr: stderr, environ: env, env: lookup(all), redact: redact, keys: keys}
 	a.stdout, a.stderr = redact.Writer(stdout), redact.Writer(stderr)
 	a.screen = newScreen(a.stderr, stderr, a.env)
 	return a
@@ -78,7 +82,7 @@ func (a *app) commandLine() *cli.App {
 		Usage:                 "builds software from a spec with a model that it does not trust",
 		Flags:                 []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version"}},
 		Action:                a.version,
-		Commands:              []*cli.Command{a.runCommand(), a.statusCommand(), a.logCommand(), a.cleanCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand()},
+		Commands:              []*cli.Command{a.runCommand(), a.statusCommand(), a.logCommand(), a.cleanCommand(), a.modelsCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand()},
 		HideVersion:           true,
 		HideHelpCommand:       true,
 		Writer:                a.stdout,

@@ -20,15 +20,25 @@ const boxDeath = 10 * time.Second
 
 // noBoxes checks that no container of a job is left: noboxes DIR
 func noBoxes(ts *testscript.TestScript, neg bool, args []string) {
+	awaitNone(ts, neg, args)
+}
+
+// noneRuns is noBoxes right after a process was killed: a container that it had
+// made and not started stays until the next start of a box: noneruns DIR
+func noneRuns(ts *testscript.TestScript, neg bool, args []string) {
+	awaitNone(ts, neg, args, "--filter", "status=running", "--filter", "status=removing")
+}
+
+func awaitNone(ts *testscript.TestScript, neg bool, args []string, filters ...string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: noboxes DIR")
+		ts.Fatalf("usage: noboxes DIR, noneruns DIR")
 	}
 	s, err := runner.ReadStatus(ts.MkAbs(args[0]))
 	ts.Check(err)
 	deadline := time.Now().Add(boxDeath)
 	for {
 		// Each question takes the engine some 20 ms, so this is no busy loop.
-		out, err := exec.Command("docker", "ps", "-aq", "--filter", "label=glovebox.job="+s.ID).Output()
+		out, err := exec.Command("docker", append([]string{"ps", "-aq", "--filter", "label=glovebox.job=" + s.ID}, filters...)...).Output()
 		ts.Check(err)
 		left := strings.Fields(string(out))
 		if len(left) == 0 {
@@ -37,6 +47,18 @@ func noBoxes(ts *testscript.TestScript, neg bool, args []string) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("containers of job %s are left: %q", s.ID, left)
 		}
+	}
+}
+
+// nothingLeft checks that of a job neither a container nor a volume is left: nothingleft DIR
+func nothingLeft(ts *testscript.TestScript, neg bool, args []string) {
+	noBoxes(ts, neg, args)
+	s, err := runner.ReadStatus(ts.MkAbs(args[0]))
+	ts.Check(err)
+	out, err := exec.Command("docker", "volume", "ls", "-q", "--filter", "label=glovebox.job="+s.ID).Output()
+	ts.Check(err)
+	if left := strings.Fields(string(out)); len(left) > 0 {
+		ts.Fatalf("volumes of job %s are left: %q", s.ID, left)
 	}
 }
 

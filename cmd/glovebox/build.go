@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -12,11 +13,12 @@ import (
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/runner/model/provider"
+	"github.com/glovebox-run/glovebox/sandbox"
 )
 
 // build brings together what a job needs, the cheapest first, and runs it.
 // Nothing is created in the project directory before everything else is there.
-func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) error {
+func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) (err error) {
 	shown := a.screen
 	if o.quiet {
 		shown = &screen{w: io.Discard}
@@ -26,21 +28,43 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) 
 	defer stop()
 	log := a.logger(o.verbose)
 
-	p.Doing("looking up the model")
-	modelCtx, release := context.WithCancel(ctx) // the model's connections end with it
-	defer release()
-	m, info, err := provider.Resolve(modelCtx, o.model, a.env, provider.Options{
-		BaseURL: o.baseURL, Price: o.price, Budget: &o.budget, Version: versionText(),
-	})
+	if err := a.keys.check(o.model, dir); err != nil {
+		return err
+	}
+	recorder, closeRecording, err := a.openRecording(o, dir)
 	if err != nil {
 		return err
 	}
-	engine, err := connect(ctx, o.runtime, log)
+	defer func() { err = errors.Join(err, closeRecording()) }()
+	p.Doing("looking up the model")
+	modelCtx, release := context.WithCancel(ctx) // the model's connections end with it
+	defer release()
+	asked := provider.Options{BaseURL: o.baseURL, Price: o.price, Budget: &o.budget, BlockPaid: o.blockPaid, Fences: o.fences,
+		Upstreams: o.upstreams, Effort: o.effort, Version: versionText()}
+	if recorder != nil {
+		asked.Wrap = recorder.Wrap
+	}
+	m, info, err := provider.Resolve(modelCtx, o.model, a.env, asked)
+	if err != nil {
+		return err
+	}
+	if recorder != nil {
+		recorder.Model(info)
+	}
+	if o.model == provider.Auto {
+		o.model = info.Provider + "/" + info.ID
+		shown.Print("auto chose " + plain(o.model) + ": free, calls tools, the largest window of those")
+	}
+	engine, err := a.connect(ctx, o.runtime, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = engine.Close() }() // its boxes are gone by then
+	p.Doing("checking the engine's walls")
 	if err := walls(ctx, engine); err != nil {
+		return err
+	}
+	if o.scope, err = scopeOn(ctx, engine, o); err != nil {
 		return err
 	}
 	a.announce(shown, o, spec, info)
@@ -55,6 +79,9 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) 
 	p.Doing("starting")
 	options := a.options(o, spec, dir)
 	options.Model, options.ModelInfo, options.Engine, options.Log = m, info, engine, log
+	if o.workspace == runner.WorkspaceAuto && engine.Remote() {
+		options.Workspace = runner.WorkspaceVolume
+	}
 	options.Image = runner.Image{Ref: o.image, ID: img.ID, Path: img.Path}
 	return a.runJob(ctx, o, options, p)
 }
@@ -62,9 +89,13 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) 
 // options are what a job is told of a command line.
 func (a *app) options(o order, spec runner.Spec, dir string) runner.Options {
 	options := runner.Options{
-		Spec: spec, Dir: dir, ModelName: o.model, Limits: o.limits, Scope: o.scope,
-		Budget: o.budget, MaxTokens: o.maxTokens, MaxSessions: o.maxSessions, Features: o.features,
-		Redact: a.redact.String, CacheDir: a.cacheDir(), Version: versionText(),
+		Spec: spec, Dir: dir, ModelName: o.model, Limits: o.limits, Scope: o.scope, Workspace: o.workspace,
+		Budget: o.budget, KeepBudget: !o.budgetGiven, Wait: o.wait, MaxTokens: o.maxTokens, Tools: o.tools, Features: o.features,
+		MaxSessions: o.maxSessions, MaxTurns: o.maxTurns, MaxTime: o.maxTime, MaxCalls: o.maxCalls, MaxJobTokens: o.maxJobTokens,
+		Starts: sandbox.NewStarts(0), Redact: a.redact.String, CacheDir: a.cacheDir(), Version: versionText(),
+	}
+	if options.Loop = o.loop; o.loop == 0 {
+		options.Loop = -1 // as asked for, not as by default
 	}
 	if !o.yes {
 		options.Approve = func(ctx context.Context, list []feature.Feature, note string) error {
@@ -78,8 +109,11 @@ func (a *app) options(o order, spec runner.Spec, dir string) runner.Options {
 func (a *app) announce(s *screen, o order, spec runner.Spec, info model.Info) {
 	s.Print(fmt.Sprintf("building %s in %s", plain(spec.Name), plain(o.dir)))
 	s.Print("  model   " + plain(modelLine(o.model, info)))
-	s.Print(fmt.Sprintf("  limits  %s USD in all; a box %s, %g cpus, %d processes; a command %s",
-		o.budget, units.BytesSize(float64(o.limits.Memory)), o.limits.CPUs, o.limits.PIDs, shortDuration(o.limits.Timeout)))
+	s.Print(fmt.Sprintf("  limits  %s; a box %s, %g cpus, %d processes; a command %s",
+		o.budgetText(), units.BytesSize(float64(o.limits.Memory)), o.limits.CPUs, o.limits.PIDs, shortDuration(o.limits.Timeout)))
+	if o.runtime != "" {
+		s.Print(fmt.Sprintf("  boxes   runtime %s, a new one for every %s", plain(o.runtime), o.scope))
+	}
 }
 
 // modelLine is a model and what it costs.

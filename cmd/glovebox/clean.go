@@ -22,7 +22,7 @@ func (a *app) cleanAction(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
-	engine, err := connect(c.Context, "", a.logger(false))
+	engine, err := a.connect(c.Context, "", a.logger(false))
 	if err != nil {
 		return err
 	}

@@ -35,9 +35,14 @@ type check struct {
 
 func (a *app) doctorCommand() *cli.Command {
 	return command(&cli.Command{
-		Name:   "doctor",
-		Usage:  "checks whether this machine can build boxes; exit code 6 if not",
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "as one JSON object"}},
+		Name:  "doctor",
+		Usage: "checks whether this machine can build boxes; exit code 6 if not",
+		Description: `It asks the engine what it can do and, the first time that it meets this engine
+and runtime, lets a box run into its limits, which takes about a second.`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "runtime", DefaultText: "", Usage: "checks boxes of the engine's runtime `NAME`"},
+			&cli.BoolFlag{Name: "json", DisableDefaultText: true, Usage: "as one JSON object"},
+		},
 		Action: a.doctorAction,
 	})
 }
@@ -46,7 +51,7 @@ func (a *app) doctorAction(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
-	checks := append(a.checkEngine(c.Context), a.checkKeys())
+	checks := append(a.checkEngine(c.Context, c.String("runtime")), a.checkKeys())
 	usable := !slices.ContainsFunc(checks, func(c check) bool { return c.State == checkMissing })
 	if c.Bool("json") {
 		err := a.printJSON(struct {
@@ -71,8 +76,8 @@ func (a *app) doctorAction(c *cli.Context) error {
 }
 
 // checkEngine looks at everything that hangs on the engine.
-func (a *app) checkEngine(ctx context.Context) []check {
-	engine, err := docker.New(ctx, docker.Options{})
+func (a *app) checkEngine(ctx context.Context, runtime string) []check {
+	engine, err := docker.New(ctx, docker.Options{Runtime: runtime, CacheDir: a.cacheDir()})
 	if err != nil {
 		return []check{{"engine", checkMissing, err.Error(), engineHint}}
 	}
@@ -102,7 +107,16 @@ func checkWalls(ctx context.Context, engine *docker.Engine, f docker.Facts) chec
 	case err != nil:
 		return check{"walls", checkMissing, err.Error(), "see the engine's own log"}
 	}
-	text := fmt.Sprintf("memory, cpu and process limits (cgroup v%s, %s), seccomp %s", f.Cgroup, f.CgroupDriver, f.Seccomp)
+	shares, err := engine.SharesNetwork(ctx)
+	if err != nil {
+		return check{"walls", checkMissing, err.Error(), "see the engine's own log"}
+	}
+	text := fmt.Sprintf("limits of memory, processes and cpus bite (cgroup v%s, %s)", f.Cgroup, f.CgroupDriver)
+	if shares {
+		text += ", system calls are filtered"
+	} else {
+		text += ", a kernel for each box, which shares no network: scope is session"
+	}
 	if f.AppArmor {
 		text += ", AppArmor"
 	}
@@ -150,12 +164,15 @@ func checkDisk(f docker.Facts) check {
 func (a *app) checkKeys() check {
 	var set []string
 	for _, name := range provider.Keys() {
+		if f, ok := a.keys[name]; ok && f.err != nil {
+			return check{"keys", checkWarn, fmt.Sprintf("the file that %s%s names can't be used: %v", name, fileSuffix, f.err), "name a file that holds the key and nothing else"}
+		}
 		if a.env(name) != "" {
 			set = append(set, name)
 		}
 	}
 	if len(set) == 0 {
-		return check{"keys", checkWarn, "none is set", "export OPENROUTER_API_KEY or OPENAI_API_KEY for a hosted model; ollama/ and scripted/ models need none"}
+		return check{"keys", checkWarn, "none is set", "export OPENROUTER_API_KEY, ANTHROPIC_API_KEY or OPENAI_API_KEY for a hosted model; ollama/ and scripted/ models need none"}
 	}
 	return check{"keys", checkOK, strings.Join(set, ", "), ""}
 }

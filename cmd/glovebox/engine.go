@@ -10,13 +10,14 @@ import (
 
 	"github.com/glovebox-run/glovebox/images"
 	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/sandbox"
 	"github.com/glovebox-run/glovebox/sandbox/agent/binary"
 	"github.com/glovebox-run/glovebox/sandbox/docker"
 )
 
 // connect reaches the engine. Without one nothing runs.
-func connect(ctx context.Context, runtime string, log hclog.Logger) (*docker.Engine, error) {
-	engine, err := docker.New(ctx, docker.Options{Runtime: runtime, Log: log})
+func (a *app) connect(ctx context.Context, runtime string, log hclog.Logger) (*docker.Engine, error) {
+	engine, err := docker.New(ctx, docker.Options{Runtime: runtime, Log: log, CacheDir: a.cacheDir()})
 	if err != nil {
 		return nil, noEngine(ctx, err)
 	}
@@ -34,17 +35,34 @@ func noEngine(ctx context.Context, err error) error {
 // walls makes sure that the engine can build every wall of a box and that this
 // program has the agent for it.
 func walls(ctx context.Context, engine *docker.Engine) error {
-	if err := engine.Check(ctx); err != nil {
-		return noEngine(ctx, err)
-	}
 	facts, err := engine.Facts(ctx)
 	if err != nil {
 		return noEngine(ctx, err)
 	}
-	if err := binary.Check(facts.Arch); err != nil {
+	// The agent is what looks at most walls.
+	if err := binary.Check(facts.Arch); facts.OS == "linux" && err != nil {
 		return &runner.Error{Outcome: runner.NoSandbox, Hint: "build glovebox with `make build`, which makes bin/glovebox", Err: err}
 	}
+	if err := engine.Check(ctx); err != nil {
+		return noEngine(ctx, err)
+	}
 	return nil
+}
+
+// scopeOn is the scope of a job on an engine that has been checked. A fresh box
+// for every call needs boxes that share a network, or a server that one call
+// has started could not be reached by the next.
+func scopeOn(ctx context.Context, engine *docker.Engine, o order) (sandbox.Scope, error) {
+	shares, err := engine.SharesNetwork(ctx)
+	switch {
+	case err != nil:
+		return "", noEngine(ctx, err)
+	case shares || o.scope == sandbox.ScopeSession:
+		return o.scope, nil
+	case o.scopeGiven:
+		return "", usage("leave --scope out, or give --scope session", "--scope call: boxes of this runtime bring a kernel each and can't share a network")
+	}
+	return sandbox.ScopeSession, nil
 }
 
 // ensureImage makes an image ready, building or pulling it if it is missing.

@@ -15,12 +15,12 @@ import (
 // fakeEngine answers as a Docker engine does, for what no test should do to a
 // real one that others use, and for engines that lack something:
 //
-//	fakeengine [leftovers] [no-seccomp] [no-memory] [rootless]
+//	fakeengine [leftovers] [no-seccomp] [no-memory] [podman] [rootless] [cgroup1]
 //
 // It sets DOCKER_HOST and writes what it was asked to remove to the file removed.
 func fakeEngine(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
-		ts.Fatalf("usage: fakeengine [leftovers] [no-seccomp] [no-memory] [rootless]")
+		ts.Fatalf("usage: fakeengine [leftovers] [no-seccomp] [no-memory] [podman] [rootless] [cgroup1]")
 	}
 	dir, err := os.MkdirTemp("", "engine") // the path of a socket must be short
 	ts.Check(err)
@@ -56,6 +56,10 @@ func (e *engineAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case strings.HasSuffix(path, "_ping") || path == "":
 		fmt.Fprint(w, "OK")
+	case path == "version" && e.has("podman"):
+		fmt.Fprint(w, `{"Components":[{"Name":"Podman Engine","Version":"4.3.1"}]}`)
+	case path == "version":
+		fmt.Fprint(w, `{"Components":[{"Name":"Engine","Version":"20.10.24"}]}`)
 	case path == "info":
 		fmt.Fprint(w, e.info())
 	case path == "containers/json" && e.has("leftovers"):
@@ -81,10 +85,14 @@ func (e *engineAnswers) info() string {
 	if e.has("rootless") {
 		options += `,"name=rootless"`
 	}
+	cgroup := 2
+	if e.has("cgroup1") {
+		cgroup = 1
+	}
 	return fmt.Sprintf(`{"ServerVersion":"20.10.24","OSType":"linux","OperatingSystem":"Fake","KernelVersion":"6.1","Architecture":"x86_64",
-		"Driver":"overlay2","CgroupVersion":"2","CgroupDriver":"systemd","SecurityOptions":[%s],"Runtimes":{"runc":{}},"DefaultRuntime":"runc",
+		"Driver":"overlay2","CgroupVersion":"%d","CgroupDriver":"systemd","SecurityOptions":[%s],"Runtimes":{"runc":{}},"DefaultRuntime":"runc",
 		"NCPU":2,"MemTotal":4294967296,"DockerRootDir":"/","MemoryLimit":%v,"SwapLimit":true,"PidsLimit":true,"CpuCfsPeriod":true,"CpuCfsQuota":true}`,
-		options, !e.has("no-memory"))
+		cgroup, options, !e.has("no-memory"))
 }
 
 // note keeps what is asked to be removed.

@@ -39,7 +39,7 @@ func (a *app) imageListAction(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
-	engine, err := connect(c.Context, "", a.logger(false))
+	engine, err := a.connect(c.Context, "", a.logger(false))
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (a *app) imageBuildAction(c *cli.Context) error {
 	if len(names) == 0 {
 		names = []string{images.Default}
 	}
-	engine, err := connect(c.Context, "", a.logger(false))
+	engine, err := a.connect(c.Context, "", a.logger(false))
 	if err != nil {
 		return err
 	}

@@ -29,22 +29,25 @@ type rule struct {
 func importRules() []rule {
 	models := []string{"runner/model", "runner/model/...", "runner/plain"}
 	return []rule{
-		{"sandbox", []string{"sandbox/wire"}},
+		{"sandbox", []string{"sandbox/wire", "sandbox/tree"}},
 		{"sandbox/wire", nil},
-		{"sandbox/agent", []string{"sandbox", "sandbox/wire"}},
+		{"sandbox/tree", []string{"sandbox/wire"}},
+		{"sandbox/agent", []string{"sandbox", "sandbox/wire", "sandbox/tree"}},
 		{"sandbox/agent/binary", nil},
 		{"sandbox/boxtest", []string{"sandbox", "sandbox/..."}},
 		{"sandbox/docker", []string{"sandbox", "sandbox/wire", "sandbox/agent/binary", "images"}},
+		{"sandbox/docker/dockertest", nil},
 		{"images", nil},
 		{"prompts", nil},
 		{"runner/plain", nil},
 		{"runner/atomicfile", nil},
 		{"runner/feature", []string{"runner/plain", "runner/atomicfile"}},
 		{"runner/ledger", []string{"runner/plain", "runner/atomicfile"}},
+		{"runner/model/text", append(models, "runner/tool", "prompts")},
 		{"runner/model/...", models},
 		{"runner/model", models},
 		{"runner/tool", []string{"sandbox", "runner/model", "runner/plain", "prompts"}},
-		{"runner", []string{"sandbox", "images", "prompts", "runner/plain", "runner/atomicfile", "runner/feature", "runner/ledger", "runner/model", "runner/tool"}},
+		{"runner", []string{"sandbox", "images", "prompts", "runner/plain", "runner/atomicfile", "runner/feature", "runner/ledger", "runner/model", "runner/model/text", "runner/tool"}},
 		{"cmd/glovebox-agent", []string{"sandbox/agent"}},
 		{"cmd/glovebox", []string{"runner", "runner/...", "sandbox", "sandbox/docker", "sandbox/agent/binary", "images", "prompts"}},
 	}
@@ -55,6 +58,7 @@ func onlyImporters() map[string]string {
 	return map[string]string{
 		"github.com/docker/docker/":         "sandbox/docker",
 		"github.com/sashabaranov/go-openai": "runner/model/openai",
+		"github.com/anthropics/":            "runner/model/anthropic",
 		"github.com/urfave/cli/v2":          "cmd/glovebox",
 		"github.com/hashicorp/yamux":        "sandbox sandbox/agent sandbox/wire",
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/shopspring/decimal"
 
+	"github.com/glovebox-run/glovebox/runner"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -20,6 +21,7 @@ const (
 	minCPUs    = 0.01 // Docker's own
 	minTimeout = time.Second
 	maxTimeout = 24 * time.Hour
+	maxRun     = 365 * 24 * time.Hour
 )
 
 // parseBytes reads a size with a unit, for example 512m or 2g (powers of 1024).
@@ -58,6 +60,15 @@ func parseDuration(flag, value string) (time.Duration, error) {
 	d, err := time.ParseDuration(value)
 	if err != nil || d < minTimeout || d > maxTimeout {
 		return 0, usage("a time with a unit from 1s to 24h, for example 90s or 2m", "--%s %q is not one", flag, value)
+	}
+	return d, nil
+}
+
+// parseMaxTime reads how long a run may take, for example 8h; 0 is no limit.
+func parseMaxTime(value string) (time.Duration, error) {
+	d, err := time.ParseDuration(value)
+	if err != nil || d != 0 && d < minTimeout || d < 0 || d > maxRun {
+		return 0, usage("a time with a unit, for example 90m or 8h; 0 is no limit", "--max-time %q is not one", value)
 	}
 	return d, nil
 }
@@ -103,5 +114,25 @@ func parseScope(value string) (sandbox.Scope, error) {
 		return s, nil
 	default:
 		return "", usage("call: a new box for every call; session: one for a whole session", "--scope %q is neither call nor session", value)
+	}
+}
+
+// parseWorkspace reads where the project lies for boxes.
+func parseWorkspace(value string) (runner.WorkspaceMode, error) {
+	switch m := runner.WorkspaceMode(value); m {
+	case runner.WorkspaceAuto, runner.WorkspaceBind, runner.WorkspaceVolume:
+		return m, nil
+	default:
+		return "", usage("bind: boxes work in the directory itself; volume: in a copy with the engine; auto: as the engine can", "--workspace %q is not auto, bind or volume", value)
+	}
+}
+
+// parseTools reads how the model calls tools.
+func parseTools(value string) (runner.ToolMode, error) {
+	switch m := runner.ToolMode(value); m {
+	case runner.ToolsAuto, runner.ToolsNative, runner.ToolsText:
+		return m, nil
+	default:
+		return "", usage("native: by itself; text: in words; auto: as the model can", "--tools %q is not auto, native or text", value)
 	}
 }

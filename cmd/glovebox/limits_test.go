@@ -22,6 +22,11 @@ func TestValues(t *testing.T) {
 	if n, err := parseBytes("memory", "1.5g", minMemory); err != nil || n != 3<<29 {
 		t.Errorf("got %d, %v", n, err)
 	}
+	for value, want := range map[string]time.Duration{"0": 0, "90s": 90 * time.Second, "8h": 8 * time.Hour} {
+		if d, err := parseMaxTime(value); err != nil || d != want {
+			t.Errorf("--max-time %s: got %v, %v", value, d, err)
+		}
+	}
 	if d, err := parseDuration("timeout", "90s"); err != nil || d != 90*time.Second {
 		t.Errorf("got %v, %v", d, err)
 	}
@@ -37,6 +42,8 @@ func TestBadValues(t *testing.T) {
 	pids := func(v string) error { _, err := parseCount("pids", v, minPIDs, 1<<22); return err }
 	times := func(v string) error { _, err := parseDuration("timeout", v); return err }
 	money := func(v string) error { _, err := parseMoney("budget", v); return err }
+	maxTime := func(v string) error { _, err := parseMaxTime(v); return err }
+	tools := func(v string) error { _, err := parseTools(v); return err }
 	scope := func(v string) error { _, err := parseScope(v); return err }
 	for _, x := range []struct {
 		parse  func(string) error
@@ -48,6 +55,8 @@ func TestBadValues(t *testing.T) {
 		{times, []string{"", "2", "0s", "-1m", "forever", "9999h"}},
 		{money, []string{"", "-1", "1e9", "five", "NaN", "1,50", "99999999999999999"}},
 		{scope, []string{"", "box", "Call"}},
+		{maxTime, []string{"", "8", "1ms", "-1h", "never", "9999999h"}},
+		{tools, []string{"", "json", "Text"}},
 	} {
 		for _, v := range x.values {
 			var e *runner.Error

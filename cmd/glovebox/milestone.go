@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/glovebox-run/glovebox/runner/ledger"
+	"github.com/glovebox-run/glovebox/sandbox"
 )
 
 // What stands before the text of a milestone, in columns: two blanks, the
@@ -46,11 +48,19 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 		return noColour, "session", p.sessionText(e)
 	case ledger.SessionEnd:
 		return sessionEndText(e)
+	case ledger.Waiting:
+		if e.Until != nil {
+			return yellow, "waiting", join("until "+localTime(*e.Until), e.Text)
+		}
 	case ledger.Failed:
 		return yellow, "model", plain(e.Text)
 	case ledger.CallStart:
 		if !p.screen.live && e.Call != nil {
 			return dim, "call " + fmt.Sprint(e.Call.Number), callText(e.Call)
+		}
+	case ledger.CallEnd:
+		if e.Result != nil && len(e.Result.Limits) > 0 {
+			return yellow, "limit", limitsText(e.Result.Limits)
 		}
 	case ledger.VerifyEnd:
 		return verdictText(e)
@@ -112,8 +122,45 @@ func sessionEndText(e ledger.Event) (colour, string, string) {
 	return yellow, "session", text
 }
 
+// limitsText names limits that were hit, and the flags that change them.
+func limitsText(limits []ledger.LimitInfo) string {
+	var texts []string
+	for _, l := range limits {
+		text := plain(l.Words)
+		if flag := limitFlag(l.Name); flag != "" {
+			text += " (" + flag + ")"
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// limitFlag is the flag that changes a limit, "" if none does.
+func limitFlag(name string) string {
+	switch sandbox.Limit(name) {
+	case sandbox.LimitMemory, sandbox.LimitTemp, sandbox.LimitShared: // half of the memory is the most that /tmp and /dev/shm may hold
+		return "--memory"
+	case sandbox.LimitPIDs:
+		return "--pids"
+	case sandbox.LimitDisk, sandbox.LimitFiles, sandbox.LimitUnseen, sandbox.LimitFileSize:
+		return "--disk"
+	case sandbox.LimitTime:
+		return "--timeout"
+	default:
+		return ""
+	}
+}
+
 // verdictText shows a verification that is red, and a first one that should have been.
 func verdictText(e ledger.Event) (colour, string, string) {
+	c, word, text := verdictOf(e)
+	if e.Verify != nil && len(e.Verify.Limits) > 0 && word != "" {
+		text += " [" + limitsText(e.Verify.Limits) + "]"
+	}
+	return c, word, text
+}
+
+func verdictOf(e ledger.Event) (colour, string, string) {
 	v := e.Verify
 	switch {
 	case v == nil || v.Passed:
@@ -149,6 +196,9 @@ func join(a, b string) string {
 	}
 	return a + ": " + b
 }
+
+// localTime is a time within days, for people.
+func localTime(t time.Time) string { return t.Local().Format("Mon 2 Jan 15:04") }
 
 // shortHash is a commit as git shows it.
 func shortHash(hash string) string {

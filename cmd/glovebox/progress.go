@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/glovebox-run/glovebox/runner/ledger"
 )
 
@@ -25,9 +23,9 @@ type progress struct {
 	kind     string // of the session
 	feature  string
 	turn     int
-	call     int // of the session
-	spent    decimal.Decimal
-	doing    string // what is under way, plain
+	call     int           // of the session
+	money    ledger.Totals // of this process
+	doing    string        // what is under way, plain
 	finished bool
 }
 
@@ -90,9 +88,7 @@ func (p *progress) follow(e ledger.Event) {
 	if e.Feature != "" {
 		p.feature = plain(e.Feature)
 	}
-	if e.Money != nil && e.Kind != ledger.Request {
-		p.spent = p.spent.Add(e.Money.Spent)
-	}
+	p.money.Add(e)
 	switch e.Kind {
 	case ledger.SessionStart:
 		p.session, p.turn, p.call, p.feature, p.kind = e.Session, 0, 0, plain(e.Feature), ""
@@ -102,6 +98,10 @@ func (p *progress) follow(e ledger.Event) {
 		p.doing = "starts"
 	case ledger.Request:
 		p.doing = "the model is asked"
+	case ledger.Waiting:
+		if e.Until != nil {
+			p.doing = "waiting for the provider's limit until " + localTime(*e.Until)
+		}
 	case ledger.Reply:
 		p.doing = "the model has answered"
 	case ledger.CallStart:
@@ -150,7 +150,7 @@ func (p *progress) live() string {
 		if p.call > 0 {
 			parts = append(parts, fmt.Sprintf("call %d", p.call))
 		}
-		parts = append(parts, "$"+p.spent.String())
+		parts = append(parts, "$"+p.money.Settled.String())
 	}
 	if p.doing != "" {
 		parts = append(parts, p.doing)

@@ -42,12 +42,16 @@ func events(text string) []ledger.Event {
 		{Kind: ledger.SessionEnd, Session: 1, Ended: &ledger.SessionInfo{Ending: text, Note: text, Limit: text}},
 		{Kind: ledger.SessionEnd, Session: 1, Ended: &ledger.SessionInfo{Ending: "finish", Status: "blocked", Note: text}},
 		{Kind: ledger.JobEnd, End: &ledger.EndInfo{Reason: text, Hint: text}},
+		{Kind: ledger.Settled, Money: spent},
+		{Kind: ledger.Waiting, Text: text, Until: &midnight},
 	}
 	for i := range list {
 		list[i].Time = start.Add(time.Duration(i) * time.Second)
 	}
 	return list
 }
+
+var midnight = time.Date(2026, 11, 24, 0, 1, 0, 0, time.Local)
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
@@ -84,6 +88,7 @@ func TestProgressLines(t *testing.T) {
    0:20  note     words
    0:21  session  1 ended: words: words: words
    0:22  session  1: the model is blocked: words
+   0:25  waiting  until Tue 24 Nov 00:01: words
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -133,6 +138,38 @@ func TestProgressLive(t *testing.T) {
 	}
 	if !strings.HasSuffix(term.text(), strings.TrimSpace(p.live())) {
 		t.Errorf("the live line is not the last: %q", term.text())
+	}
+}
+
+// What waits for a provider's day says until when, as long as it waits.
+func TestProgressWaits(t *testing.T) {
+	list := events("words")
+	p := show(&screen{w: discard{}, live: true, size: func() int { return 80 }}, append(list[3:6:6], list[len(list)-1]))
+	if want := "waiting for the provider's limit until Tue 24 Nov 00:01"; !strings.HasSuffix(p.live(), want) {
+		t.Errorf("got %q", p.live())
+	}
+	p.Observe(list[4])
+	if !strings.HasSuffix(p.live(), "the model is asked") {
+		t.Errorf("afterwards: %q", p.live())
+	}
+}
+
+// What of the cost is no bill yet, and where the bill may differ, is said.
+func TestReportOfMoney(t *testing.T) {
+	usd := decimal.RequireFromString
+	s := runner.Status{Prompt: 12000, Cached: 9000, Output: 10, Budget: usd("5"), Spent: usd("1.5"), Unsettled: usd("0.3"), Lost: usd("0.2"),
+		Deviates: true, Reported: usd("1.1200001"), Computed: usd("1")}
+	var out bytes.Buffer
+	report{w: &out, columns: 200, dir: "app"}.write(s)
+	for _, want := range []string{
+		"tokens    12,000 in (9,000 of them from a cache), 10 out\n",
+		"cost      1.5 USD of at most 5; 0.3 of it is the worst case of replies that did not say what they cost; " +
+			"0.2 of it is the worst case of requests that were under way when a process died\n",
+		"          the provider reports 1.12 USD where the known price makes 1 (+12 %): compare with its bill\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
 	}
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"io"
+	"os"
 	"slices"
 	"strings"
 )
@@ -36,14 +38,18 @@ type redactor struct {
 	replacer *strings.Replacer
 }
 
-// newRedactor takes the secrets from an environment of K=V.
+// newRedactor takes the secrets from an environment of K=V, and from the files
+// that it names as K_FILE=PATH.
 func newRedactor(env []string) *redactor {
 	var values []string
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
+		if base, ok := strings.CutSuffix(strings.ToUpper(name), "_FILE"); ok {
+			name, value = base, secretFile(value, secretName(base))
+		}
 		value = strings.TrimSpace(value)
 		if secretName(name) && len(value) >= minSecret {
-			values = append(values, value)
+			values = append(values, value, inJSON(value))
 		}
 	}
 	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
@@ -56,6 +62,33 @@ func newRedactor(env []string) *redactor {
 	}
 	r.replacer = strings.NewReplacer(pairs...)
 	return r
+}
+
+// maxSecretFile bounds the file of a secret in bytes.
+const maxSecretFile = 64 << 10
+
+// secretFile is what a file holds that a variable ..._KEY_FILE names, if it is
+// a file that can be read at once.
+func secretFile(name string, wanted bool) string {
+	info, err := os.Stat(name)
+	if !wanted || err != nil || !info.Mode().IsRegular() || info.Size() > maxSecretFile {
+		return ""
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// inJSON is a secret as it stands in a JSON text, where some characters are
+// written in another way.
+func inJSON(secret string) string {
+	text, err := json.Marshal(secret)
+	if err != nil {
+		return secret
+	}
+	return string(text[1 : len(text)-1])
 }
 
 // String is s without secrets.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -17,11 +19,27 @@ func TestSecretName(t *testing.T) {
 	}
 }
 
+// A secret may lie in a file that a variable names.
+func TestRedactSecretFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte("from-a-file-0123\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := newRedactor([]string{"OPENAI_API_KEY_FILE=" + file, "OTHER_FILE=" + file, "A_KEY_FILE=/nowhere", "B_KEY_FILE=" + t.TempDir(), "C_KEY_FILE="})
+	if got := r.String("is from-a-file-0123 " + file); got != "is [redacted] "+file {
+		t.Errorf("got %q", got)
+	}
+	if got := newRedactor([]string{"OTHER_FILE=" + file}).String("from-a-file-0123"); got != "from-a-file-0123" {
+		t.Errorf("a file that is no secret: %q", got)
+	}
+}
+
 // The terminal gets texts in pieces of any size; a key must not slip through
 // between two of them, and nothing but keys may change or get lost.
 func TestRedactWriterByteByByte(t *testing.T) {
 	r := newRedactor([]string{
 		"OPENROUTER_API_KEY=sk-or-v1-0123456789", "X_TOKEN=sk-or-v1-0123", "OPENAI_API_KEY=none", "PATH=/usr/bin:/bin:/sbin",
+		`DB_PASSWORD=p"a\s&word`,
 	})
 	for _, x := range []struct{ in, want string }{
 		{"", ""},
@@ -32,6 +50,8 @@ func TestRedactWriterByteByByte(t *testing.T) {
 		{"sk-or-v1-01234567", "[redacted]4567"}, // the shorter secret, then its rest
 		{"sk-sk-or-v1-0123456789", "sk-[redacted]"},
 		{"sk-or-v1-012", "sk-or-v1-012"}, // none of them
+		{`p"a\s&word`, "[redacted]"},
+		{`{"x":"p\"a\\s\u0026word"}`, `{"x":"[redacted]"}`}, // in JSON
 		{"none /usr/bin:/bin:/sbin", "none /usr/bin:/bin:/sbin"},
 		{"ssssk-or-v1-0123456789\n", "sss[redacted]\n"},
 	} {

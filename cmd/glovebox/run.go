@@ -19,9 +19,13 @@ func (a *app) runCommand() *cli.Command {
 in throwaway containers that see the project directory and nothing else. Its
 tests must fail before and pass after; what the model says counts for nothing.
 
-Keys are read from OPENROUTER_API_KEY, OPENAI_API_KEY or, for custom/ models,
-GLOVEBOX_API_KEY. GLOVEBOX_MODEL is the default of --model. scripted/todo needs
-no key: a script stands in for a model.`,
+Keys are read from OPENROUTER_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or, for
+custom/ models, GLOVEBOX_API_KEY, or from a file outside of the project that the
+same name with _FILE at its end names. scripted/todo needs no key: a script
+stands in for a model.
+
+GLOVEBOX_MODEL is the default of --model. GLOVEBOX_ALLOW_MODELS (patterns with
+commas between) and GLOVEBOX_BLOCK_PAID=1 hold whatever the flags say.`,
 		Flags:  runFlags(),
 		Action: a.runAction,
 	})
@@ -51,6 +55,7 @@ func (a *app) runAction(c *cli.Context) error {
 	if err := a.mayApprove(o, dir, state); err != nil {
 		return err
 	}
+	o.keepBudget(dir, state)
 	if state == projectForeign && !o.yes {
 		if err := a.askForeign(c.Context, o.dir); err != nil {
 			return err

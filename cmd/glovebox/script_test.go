@@ -32,22 +32,33 @@ func TestDockerScripts(t *testing.T) {
 	runScripts(t, "testdata/docker")
 }
 
-func runScripts(t *testing.T, dir string) {
+func runScripts(t *testing.T, dir string) { runScriptsWith(t, dir, scriptCommands()) }
+
+// scriptCommands are the commands of every script besides testscript's own.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"exits":       exits,
+		"serve":       serve,
+		"terminal":    onTerminal,
+		"twolines":    twoLines,
+		"noboxes":     noBoxes,
+		"noneruns":    noneRuns,
+		"nothingleft": nothingLeft,
+		"incontainer": inContainer,
+		"once":        once,
+		"jsonlines":   jsonLines,
+		"asked":       asked,
+		"private":     private,
+		"fakeengine":  fakeEngine,
+	}
+}
+
+func runScriptsWith(t *testing.T, dir string, commands map[string]func(*testscript.TestScript, bool, []string)) {
 	cache := t.TempDir() // what the image holds is found out once, not by every script
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":      exits,
-			"serve":      serve,
-			"terminal":   onTerminal,
-			"twolines":   twoLines,
-			"noboxes":    noBoxes,
-			"once":       once,
-			"jsonlines":  jsonLines,
-			"asked":      asked,
-			"fakeengine": fakeEngine,
-		},
+		Cmds:                commands,
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
 				return os.Geteuid() == 0, nil
@@ -120,5 +131,17 @@ func twoLines(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if err := ts.ReadFile("stderr"); !failureForm.MatchString(err) {
 		ts.Fatalf("not two lines of a failure: %q", err)
+	}
+}
+
+// private checks that nobody but its owner may read a file.
+func private(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: private FILE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if mode := info.Mode().Perm(); mode != 0o600 {
+		ts.Fatalf("%s has the mode %v", args[0], mode)
 	}
 }

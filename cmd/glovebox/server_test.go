@@ -17,13 +17,17 @@ import (
 //
 //	serve status N    every request gets the HTTP status N
 //	serve other       another model answers, with a call that must not run
+//	serve paid        OpenRouter as the predecessor met it: a free model is asked for, a paid one answers
 //	serve prose       answers in words, never with a call
 //	serve silence     never answers; `asked` waits until it was asked
+//	serve echo        every request gets an error that quotes its key
+//	serve catalogue   lists models in the forms of all providers
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: serve status N | other | prose")
+		ts.Fatalf("usage: serve status N | other | paid | prose | silence")
 	}
 	var h http.HandlerFunc
+	pwned := `{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"write","arguments":"{\"path\":\"pwned\",\"content\":\"x\"}"}}]}`
 	switch args[0] {
 	case "status":
 		status, err := strconv.Atoi(args[1])
@@ -37,9 +41,19 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 			fmt.Fprintf(w, `{"error":{"code":%d,"message":"provider says %d\u001b[2J"}}`, status, status)
 		}
 	case "other":
-		h = reply("somebody-else", `{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"write","arguments":"{\"path\":\"pwned\",\"content\":\"x\"}"}}]}`, "tool_calls")
+		h = reply("somebody-else", pwned, "tool_calls")
+	case "paid":
+		h = behind(`{"data":[{"id":"a/gift:free","canonical_slug":"a/gift-20260907","context_length":131072,"pricing":{"prompt":"0","completion":"0"}}]}`,
+			reply("a/gift-20260907", pwned, "tool_calls"))
 	case "prose":
 		h = reply("m", `{"content":"I would rather talk.\u001b[2J"}`, "stop")
+	case "echo":
+		h = func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"error":{"message":"you sent %s"}}`, r.Header.Get("Authorization"))
+		}
+	case "catalogue":
+		h = catalogue
 	case "silence":
 		h = silence(ts)
 	default:
@@ -48,6 +62,27 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(h)
 	ts.Defer(server.Close)
 	ts.Setenv("BASE_URL", server.URL+"/v1")
+}
+
+// catalogue lists 402 models, of which some are free, some call tools, and some
+// are not what they should be.
+func catalogue(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-Api-Key") != "" {
+		fmt.Fprint(w, `{"data":[{"id":"claude-opus-5-5","max_input_tokens":1000000,"max_tokens":128000},{"id":"claude-unheard-of"}]}`)
+		return
+	}
+	rows := []string{
+		`{"id":"z/free:free","context_length":262144,"pricing":{"prompt":"0","completion":"0"},"supported_parameters":["tools"]}`,
+		`{"id":"a/dear","context_length":1000,"pricing":{"prompt":"0.00003","completion":"0.000180"},"supported_parameters":[]}`,
+		`{"id":"a/\u001b[2Jgone","pricing":{"prompt":"0","completion":"0"}}`,
+		`{"id":"openrouter/auto","pricing":{"prompt":"-1","completion":"-1"}}`,
+		`{"id":"a/varies","pricing":{"prompt":"-1","completion":"-1"}}`,
+		`{"id":"gpt-5-mini"}`, `{"id":"whisper-1"}`, `"nonsense"`,
+	}
+	for i := range 400 {
+		rows = append(rows, fmt.Sprintf(`{"id":"many/model-%03d","context_length":128000,"pricing":{"prompt":"0.0000001","completion":"0.0000004"},"supported_parameters":["tools"]}`, i))
+	}
+	fmt.Fprintf(w, `{"data":[%s]}`, strings.Join(rows, ","))
 }
 
 // silence tells asked that a request has come and holds it until it is given up.
@@ -75,6 +110,17 @@ func asked(ts *testscript.TestScript, neg bool, args []string) {
 	var line [6]byte
 	_, err = io.ReadFull(f, line[:])
 	ts.Check(err)
+}
+
+// behind answers GET with a catalogue, and everything else as h.
+func behind(catalogue string, h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			h(w, r)
+			return
+		}
+		fmt.Fprint(w, catalogue)
+	}
 }
 
 // reply streams one answer to every request.

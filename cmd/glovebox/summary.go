@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/glovebox-run/glovebox/runner"
 	"github.com/glovebox-run/glovebox/runner/feature"
 )
@@ -41,8 +43,11 @@ func (r report) write(s runner.Status) {
 		count(s.Sessions, "session"), count(s.Turns, "turn"), count(s.Calls, "call"),
 		countBoxes(s.Boxes), count(s.Commits, "commit"), took(s.Seconds)))
 	r.field("model", modelText(s.Model))
-	r.field("tokens", fmt.Sprintf("%s in, %s out", thousands(s.Prompt), thousands(s.Output)))
-	r.field("cost", fmt.Sprintf("%s USD of at most %s", s.Spent.String(), s.Budget.String()))
+	r.field("tokens", tokensText(s))
+	r.field("cost", costText(s))
+	if s.Deviates {
+		r.field("", deviationText(s.Reported, s.Computed))
+	}
 	if s.Note != "" {
 		r.field("uncovered", "in the planner's words: "+s.Note)
 	}
@@ -50,6 +55,40 @@ func (r report) write(s runner.Status) {
 	if s.Lent && !s.Running {
 		r.field("", "it is lent to the boxes' user; the next run gives it back")
 	}
+}
+
+func tokensText(s runner.Status) string {
+	text := thousands(s.Prompt) + " in"
+	if s.Cached > 0 {
+		text += fmt.Sprintf(" (%s of them from a cache)", thousands(s.Cached))
+	}
+	return text + ", " + thousands(s.Output) + " out"
+}
+
+// costText is what counts as spent; what of it is only a worst case is said.
+func costText(s runner.Status) string {
+	text := fmt.Sprintf("%s USD of at most %s", s.Spent.String(), s.Budget.String())
+	if s.Unsettled.IsPositive() {
+		text += fmt.Sprintf("; %s of it is the worst case of replies that did not say what they cost", s.Unsettled)
+	}
+	if s.Lost.IsPositive() {
+		text += fmt.Sprintf("; %s of it is the worst case of requests that were under way when a process died", s.Lost)
+	}
+	return text
+}
+
+// deviationText compares what the provider reports with what its price makes.
+func deviationText(reported, computed decimal.Decimal) string {
+	text := fmt.Sprintf("the provider reports %s USD where the known price makes %s", reported.Round(6), computed.Round(6))
+	if computed.IsPositive() {
+		percent := reported.Sub(computed).Mul(decimal.NewFromInt(100)).DivRound(computed, 1)
+		sign := ""
+		if percent.IsPositive() {
+			sign = "+"
+		}
+		text += fmt.Sprintf(" (%s%s %%)", sign, percent)
+	}
+	return text + ": compare with its bill"
 }
 
 // features writes one line a feature: [x] passes, [!] blocked, [ ] neither.

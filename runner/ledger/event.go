@@ -29,6 +29,8 @@ const (
 	Request      Kind = "request"        // Money.Reserved: a request is about to leave; until its Reply or Failed it counts as spent in full
 	Reply        Kind = "reply"          // Reply, Money.Spent
 	Failed       Kind = "request-failed" // Text; Money.Spent (zero, or what the failure cost)
+	Settled      Kind = "settled"        // Money.Spent: what the provider's record says of the event Money.Settles, in place of what was booked for it
+	Waiting      Kind = "waiting"        // Text, Until: nothing is asked before that
 	CallStart    Kind = "call"           // Call
 	CallEnd      Kind = "result"         // Result
 	VerifyStart  Kind = "verify"         // Verify: the host runs a feature's command in a new box
@@ -56,6 +58,7 @@ type Event struct {
 	Feature string    `json:"feature,omitempty"` // id
 	Text    string    `json:"text,omitempty"`
 
+	Until   *time.Time   `json:"until,omitempty"`
 	Job     *JobInfo     `json:"job,omitempty"`
 	Box     *BoxInfo     `json:"box,omitempty"`
 	Started *SessionInfo `json:"started,omitempty"`
@@ -88,8 +91,9 @@ type JobInfo struct {
 // BoxInfo is a box that was started.
 type BoxInfo struct {
 	ID      string        `json:"id"`
-	Purpose string        `json:"purpose"` // call, session, verify, git, init, probe
-	Took    time.Duration `json:"took_ns"`
+	Purpose string        `json:"purpose"`             // call, session, verify, git, init, probe
+	Took    time.Duration `json:"took_ns"`             // its start
+	Waited  time.Duration `json:"waited_ns,omitempty"` // how long its call waited for it; 0: it was ready
 }
 
 // SessionInfo opens and closes a session.
@@ -100,12 +104,22 @@ type SessionInfo struct {
 	Status  string `json:"status,omitempty"`  // done or blocked, as the model said on finish
 	Note    string `json:"note,omitempty"`    // the model's, bounded
 	Limit   string `json:"limit,omitempty"`   // the limit that ended it, in words
+	Text    bool   `json:"text,omitempty"`    // the model called tools in words
 }
 
 // Money is in USD.
 type Money struct {
 	Reserved decimal.Decimal `json:"reserved"`
 	Spent    decimal.Decimal `json:"spent"`
+	// Reported and Computed are what the provider says that a reply cost and
+	// what its tokens cost at the known price, where there are both.
+	Reported decimal.NullDecimal `json:"reported,omitzero"`
+	Computed decimal.NullDecimal `json:"computed,omitzero"`
+	// Open is the provider's id of a reply that did not say what it cost: Spent
+	// is its worst case, until a Settled event says otherwise.
+	Open string `json:"open,omitempty"`
+	// Settles is the Seq of the event whose Spent a Settled event replaces.
+	Settles int64 `json:"settles,omitempty"`
 }
 
 // ReplyInfo is what came back for a request.
@@ -119,6 +133,7 @@ type ReplyInfo struct {
 	Calls      int           `json:"calls"`
 	Text       string        `json:"text,omitempty"` // what it said, bounded
 	Took       time.Duration `json:"took_ns"`
+	Tolerated  []string      `json:"tolerated,omitempty"` // what was understood although it was not as agreed on
 }
 
 // CallInfo is a call about to be executed.
@@ -127,6 +142,8 @@ type CallInfo struct {
 	Tool    string `json:"tool"`
 	Summary string `json:"summary"` // one line for people, bounded
 	Args    string `json:"args"`    // JSON as the model wrote it, bounded
+	// Aliases are names of a tool or of parameters that were understood although they are not ours.
+	Aliases []string `json:"aliases,omitempty"`
 }
 
 // ResultInfo is what came of it.
@@ -137,6 +154,14 @@ type ResultInfo struct {
 	Text    string        `json:"text"`    // what the model was told, bounded
 	OK      bool          `json:"ok"`
 	Took    time.Duration `json:"took_ns"`
+	Limits  []LimitInfo   `json:"limits,omitempty"` // that were hit
+}
+
+// LimitInfo is a limit of a box that was hit.
+type LimitInfo struct {
+	Name  string `json:"name"`            // memory, host memory, pids, file size, temporary files, shared memory, time, disk, files, "disk, unseen", free space
+	Value string `json:"value,omitempty"` // as it was set, for example "2 GB"
+	Words string `json:"words"`           // both, for people
 }
 
 // VerifyInfo is a verification by the host.
@@ -149,6 +174,7 @@ type VerifyInfo struct {
 	Passed  bool          `json:"passed"`
 	Output  string        `json:"output,omitempty"` // bounded
 	Took    time.Duration `json:"took_ns,omitempty"`
+	Limits  []LimitInfo   `json:"limits,omitempty"` // that were hit
 }
 
 // ListInfo is a feature list.

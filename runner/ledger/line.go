@@ -34,17 +34,28 @@ func place(e Event) string {
 	}
 }
 
+// boxText names a box, and says so if it had to wait for others to be started.
+func boxText(b *BoxInfo) string {
+	text := fmt.Sprintf("%s for %s, started in %s", b.ID, b.Purpose, seconds(b.Took))
+	if queued := b.Waited - b.Took; queued > time.Second {
+		text += fmt.Sprintf(", after %s in the queue for starts", seconds(queued))
+	}
+	return text
+}
+
 // what says what happened; the kind stands before it already.
 func what(e Event) string {
 	switch {
 	case e.Job != nil:
 		return jobText(e.Job)
 	case e.Box != nil:
-		return fmt.Sprintf("%s for %s, started in %s", e.Box.ID, e.Box.Purpose, seconds(e.Box.Took))
+		return boxText(e.Box)
 	case e.Started != nil, e.Ended != nil:
 		return sessionText(e)
 	case e.Answer != nil, e.Money != nil:
 		return moneyText(e)
+	case e.Until != nil:
+		return joined("until "+e.Until.Local().Format("Jan 2 15:04"), e.Text)
 	case e.Call != nil:
 		return fmt.Sprintf("%d %s", e.Call.Number, e.Call.Summary)
 	case e.Result != nil:
@@ -92,12 +103,18 @@ func moneyText(e Event) string {
 	if e.Kind == Request {
 		return "up to " + usd(e.Money.Reserved) + " reserved"
 	}
+	if e.Kind == Settled {
+		return joined(fmt.Sprintf("event %d cost %s", e.Money.Settles, usd(e.Money.Spent)), e.Text)
+	}
 	var parts []string
 	if a := e.Answer; a != nil {
 		parts = append(parts, fmt.Sprintf("%d + %d tokens", a.Prompt, a.Completion))
 	}
 	if e.Money != nil {
 		parts = append(parts, usd(e.Money.Spent))
+		if e.Money.Open != "" {
+			parts = append(parts, "the worst case until the provider's record is there")
+		}
 	}
 	if a := e.Answer; a != nil {
 		parts = append(parts, fmt.Sprintf("%d calls", a.Calls), seconds(a.Took))

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/glovebox-run/glovebox/runner/ledger"
 )
 
@@ -26,6 +28,10 @@ func TestLine(t *testing.T) {
 			"2.14   request        up to 0.0123 USD reserved"},
 		{func() ledger.Event { e := paid("0.0001"); e.Session, e.Turn = 2, 14; return e }(),
 			"2.14   reply          100 + 10 tokens, 0.0001 USD, 0 calls, 0.00 s"},
+		{ledger.Event{Kind: ledger.Failed, Text: "cut off", Money: &ledger.Money{Spent: decimal.New(7, -1), Open: "gen-1"}},
+			"-      request-failed 0.7 USD, the worst case until the provider's record is there; cut off"},
+		{ledger.Event{Kind: ledger.Settled, Money: &ledger.Money{Spent: decimal.New(1, -1), Settles: 12}}, "-      settled        event 12 cost 0.1 USD"},
+		{ledger.Event{Kind: ledger.Waiting, Text: "per day", Until: &at}, "-      waiting        until Nov 2 09:05; per day"},
 		{ledger.Event{Kind: ledger.CallStart, Session: 2, Turn: 1, Call: &ledger.CallInfo{Number: 3, Summary: "bash ls"}},
 			"2.1    call           3 bash ls"},
 		{ledger.Event{Kind: ledger.CallEnd, Session: 2, Turn: 1, Result: &ledger.ResultInfo{Number: 3, Summary: "exit 1 · 0.41 s", Took: time.Second}},

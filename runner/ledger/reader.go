@@ -102,7 +102,9 @@ func check(e Event) error {
 		return errors.New("no kind")
 	case e.Kind == Request && e.Money == nil:
 		return errors.New("a request without a reserve")
-	case e.Money != nil && !(sane(e.Money.Reserved) && sane(e.Money.Spent)):
+	case e.Kind == Settled && (e.Money == nil || e.Money.Settles <= 0):
+		return errors.New("a settlement of nothing")
+	case e.Money != nil && !(sane(e.Money.Reserved) && sane(e.Money.Spent) && sane(e.Money.Reported.Decimal) && sane(e.Money.Computed.Decimal)):
 		return errors.New("an amount of money that is negative or beyond reason")
 	}
 	return nil

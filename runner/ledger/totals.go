@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -12,6 +13,11 @@ type Totals struct {
 	Settled  decimal.Decimal // USD: what requests that were answered cost
 	Lost     decimal.Decimal // USD: reserves of requests whose answer was never seen (a crash); they count as spent for ever
 	Reserved decimal.Decimal // USD: the reserve of the request that is under way
+	Open     []Unsettled     // what of Settled is a worst case that the provider's record may still replace, the oldest first; not to be changed
+
+	// USD: what the provider says that replies cost and what their tokens cost at the known price, of those that have both
+	Reported, Computed decimal.Decimal
+	Deviates           bool // they have differed by more than is normal, once at least
 
 	Prompt, Completion, Cached int // tokens, as the provider counted them
 	Requests                   int // that left, answered or not
@@ -31,8 +37,25 @@ type Totals struct {
 	End       *EndInfo // of the last process, nil while it runs or if it was killed
 
 	processStart  time.Time     // zero between processes
+	waitStart     time.Time     // zero but after a Waiting event
 	workedEarlier time.Duration // by the processes before
 	lastCommit    string
+}
+
+// Unsettled is the cost of a reply that did not say it: all of its reserve.
+type Unsettled struct {
+	Seq    int64  // of the event that booked it
+	ID     string // the provider's, of the reply
+	Booked decimal.Decimal
+}
+
+// Unsettled is the sum in USD of all worst cases that are still open.
+func (t Totals) Unsettled() decimal.Decimal {
+	sum := decimal.Zero
+	for _, u := range t.Open {
+		sum = sum.Add(u.Booked)
+	}
+	return sum
 }
 
 // Spent is what counts as spent in USD: all that was settled, and every
@@ -78,6 +101,8 @@ func (t *Totals) Add(e Event) {
 		}
 	case Reply, Failed:
 		t.settle(e)
+	case Settled:
+		t.resettle(e)
 	case CallStart:
 		t.Calls++
 	case CommitEnd:
@@ -88,10 +113,17 @@ func (t *Totals) Add(e Event) {
 // work counts the time from a process's first event to its last. Notes and the
 // lending of the directory don't count by themselves: after a crash they are
 // written by the next process before it says that it has begun.
+// Nor does the time that was waited for a limit.
 func (t *Totals) work(e Event) {
+	if !t.waitStart.IsZero() && e.Kind != JobStart {
+		t.processStart = t.processStart.Add(e.Time.Sub(t.waitStart))
+	}
+	t.waitStart = time.Time{}
 	switch e.Kind {
 	case JobStart:
 		t.workedEarlier, t.processStart = t.Worked, e.Time
+	case Waiting:
+		t.waitStart = e.Time
 	case Note, Lent, GivenBack:
 	default:
 		if d := e.Time.Sub(t.processStart); !t.processStart.IsZero() && t.workedEarlier+d > t.Worked {
@@ -121,6 +153,10 @@ func (t *Totals) settle(e Event) {
 		t.lose()
 	} else {
 		t.Reserved, t.Settled = decimal.Zero, t.Settled.Add(e.Money.Spent)
+		t.compare(*e.Money)
+	}
+	if e.Money != nil && e.Money.Open != "" {
+		t.Open = append(slices.Clip(t.Open), Unsettled{Seq: e.Seq, ID: e.Money.Open, Booked: e.Money.Spent})
 	}
 	if e.Kind == Reply {
 		t.Turns++
@@ -129,5 +165,30 @@ func (t *Totals) settle(e Event) {
 		t.Prompt += max(a.Prompt, 0)
 		t.Completion += max(a.Completion, 0)
 		t.Cached += max(a.Cached, 0)
+	}
+}
+
+// resettle replaces a worst case by what the provider's record says. One that
+// is not open is settled already.
+func (t *Totals) resettle(e Event) {
+	for i, u := range t.Open {
+		if e.Money != nil && u.Seq == e.Money.Settles {
+			t.Settled = t.Settled.Sub(u.Booked).Add(e.Money.Spent)
+			t.Open = slices.Delete(slices.Clone(t.Open), i, i+1)
+			return
+		}
+	}
+}
+
+// compare adds up what is reported and what is computed. Beyond a twentieth of
+// what was computed and a tenth of a cent the difference is no rounding any more.
+func (t *Totals) compare(m Money) {
+	if !m.Reported.Valid || !m.Computed.Valid {
+		return
+	}
+	t.Reported, t.Computed = t.Reported.Add(m.Reported.Decimal), t.Computed.Add(m.Computed.Decimal)
+	off := t.Reported.Sub(t.Computed).Abs()
+	if off.GreaterThan(t.Computed.Mul(decimal.New(5, -2))) && off.GreaterThan(decimal.New(1, -3)) {
+		t.Deviates = true
 	}
 }

@@ -44,6 +44,67 @@ func TestSpent(t *testing.T) {
 	}
 }
 
+// The worst case of a reply that did not say what it cost is replaced by what
+// the provider's record says, once, up or down, in this process or a later one.
+func TestSettled(t *testing.T) {
+	start := ledger.Event{Kind: ledger.JobStart, Job: &ledger.JobInfo{}}
+	cut := func(s, id string) ledger.Event {
+		return ledger.Event{Kind: ledger.Failed, Money: &ledger.Money{Spent: usd(s), Open: id}}
+	}
+	settled := func(of int64, s string) ledger.Event {
+		return ledger.Event{Kind: ledger.Settled, Money: &ledger.Money{Spent: usd(s), Settles: of}}
+	}
+	for _, c := range []struct {
+		name        string
+		events      []ledger.Event // the cut reply is the third
+		spent, open string
+	}{
+		{"not yet", []ledger.Event{start, reserve("0.7"), cut("0.7", "gen-1")}, "0.7", "0.7"},
+		{"down", []ledger.Event{start, reserve("0.7"), cut("0.7", "gen-1"), settled(3, "0.1")}, "0.1", "0"},
+		{"up", []ledger.Event{start, reserve("0.7"), cut("0.7", "gen-1"), settled(3, "0.9")}, "0.9", "0"},
+		{"after a restart", []ledger.Event{start, reserve("0.7"), cut("0.7", "gen-1"), start, settled(3, "0.1")}, "0.1", "0"},
+		{"twice", []ledger.Event{start, reserve("0.7"), cut("0.7", "gen-1"), settled(3, "0.1"), settled(3, "0")}, "0.1", "0"},
+		{"what is not open", []ledger.Event{start, reserve("0.7"), paid("0.7"), settled(3, "0")}, "0.7", "0"},
+		{"one of two", []ledger.Event{start, reserve("0.7"), cut("0.7", "gen-1"), reserve("0.2"), cut("0.2", "gen-2"), settled(3, "0")}, "0.2", "0.2"},
+		{"a reserve that is under way stays", []ledger.Event{start, reserve("0.7"), cut("0.7", "gen-1"), reserve("0.2"), settled(3, "0")}, "0.2", "0"},
+	} {
+		for i := range c.events {
+			c.events[i].Seq = int64(i + 1)
+		}
+		if got := ledger.Sums(c.events); !got.Spent().Equal(usd(c.spent)) || !got.Unsettled().Equal(usd(c.open)) {
+			t.Errorf("%s: spent %s, open %s, want %s and %s", c.name, got.Spent(), got.Unsettled(), c.spent, c.open)
+		}
+	}
+}
+
+// What the provider reports and what its tokens cost may differ a little, and
+// by next to nothing; more than that stays noted.
+func TestDeviates(t *testing.T) {
+	both := func(reported, computed string) ledger.Event {
+		e := paid(reported)
+		e.Money.Reported, e.Money.Computed = decimal.NewNullDecimal(usd(reported)), decimal.NewNullDecimal(usd(computed))
+		return e
+	}
+	for _, c := range []struct {
+		name   string
+		events []ledger.Event
+		want   bool
+	}{
+		{"nothing to compare", []ledger.Event{paid("1")}, false},
+		{"5 % more", []ledger.Event{both("1.05", "1")}, false},
+		{"above 5 % more", []ledger.Event{both("1.0501", "1")}, true},
+		{"above 5 % less", []ledger.Event{both("0.9499", "1")}, true},
+		{"a tenth of a cent", []ledger.Event{both("0.001", "0")}, false},
+		{"above a tenth of a cent", []ledger.Event{both("0.0011", "0")}, true},
+		{"it stays noted", []ledger.Event{both("2", "1"), both("100", "101")}, true},
+		{"it adds up", []ledger.Event{both("0.0006", "0"), both("0.0006", "0")}, true},
+	} {
+		if got := ledger.Sums(c.events); got.Deviates != c.want {
+			t.Errorf("%s: %v (%s, %s)", c.name, got.Deviates, got.Reported, got.Computed)
+		}
+	}
+}
+
 // The numbers of the summary, over two processes with a crash and a night between them.
 func TestCounts(t *testing.T) {
 	at := time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC)
@@ -69,6 +130,8 @@ func TestCounts(t *testing.T) {
 	step(8*time.Hour, ledger.Event{Kind: ledger.Note, Text: "the last line was torn"})
 	step(0, ledger.Event{Kind: ledger.GivenBack})
 	step(0, ledger.Event{Kind: ledger.JobStart, Job: &ledger.JobInfo{ID: "j", Resumed: true}})
+	step(0, ledger.Event{Kind: ledger.Waiting})
+	step(9*time.Hour, ledger.Event{Kind: ledger.Note}) // a limit was waited for: no work either
 	kinds(ledger.SessionStart, ledger.JobEnd)
 
 	got := ledger.Sums(events)

@@ -82,7 +82,7 @@ func (b *budget) reserve(r Request) (Request, decimal.Decimal, error) {
 	spent := b.book.Spent()
 	left := b.limit.Sub(spent)
 	worst := b.info.Price.WorstCase(r)
-	if worst.GreaterThan(left) {
+	if worst.IsPositive() && worst.GreaterThan(left) { // what costs nothing fits even where the cap was lowered
 		var ok bool
 		if r, ok = b.shrink(r, left); !ok {
 			return r, worst, &Error{Fault: FaultBudget, Message: fmt.Sprintf(
@@ -119,7 +119,7 @@ func (b *budget) shrink(r Request, left decimal.Decimal) (_ Request, ok bool) {
 func (b *budget) settle(reserved decimal.Decimal, reply Reply) (Reply, error) {
 	spent := b.spent(reserved, reply.Usage)
 	if spent.GreaterThan(reserved) {
-		return Reply{}, b.fail(spent, b.tooDear(reserved, spent))
+		return Reply{}, b.fail(spent, tooDear(b.info, reserved, spent))
 	}
 	if err := b.book.Settle(spent, reply); err != nil {
 		return Reply{}, fmt.Errorf("book %s USD: %w", spent, err)
@@ -127,24 +127,33 @@ func (b *budget) settle(reserved decimal.Decimal, reply Reply) (Reply, error) {
 	return reply, nil
 }
 
-func (b *budget) tooDear(reserved, spent decimal.Decimal) error {
-	if b.info.Price.Free() {
+// tooDear is the end of a job whose model costs more than it can.
+func tooDear(info Info, worst, cost decimal.Decimal) error {
+	if info.Price.Free() {
 		return &Error{Fault: FaultPaid, Status: 200, Message: fmt.Sprintf(
-			"%s is listed as free, but this reply cost %s USD", b.info.ID, spent)}
+			"%s is listed as free, but this reply cost %s USD", info.ID, cost)}
 	}
 	return &Error{Fault: FaultNoPrice, Status: 200, Message: fmt.Sprintf(
 		"this reply of %s cost %s USD, more than the %s USD it can cost at the known price (%s)",
-		b.info.ID, spent, reserved, b.info.PriceSource)}
+		info.ID, cost, worst, info.PriceSource)}
 }
 
-// failed finds out what a failure cost and books it.
+// failed finds out what a failure cost and books it. One that cost more than
+// it can is not tried again; one of another model says more as it is.
 func (b *budget) failed(reserved decimal.Decimal, err error) error {
 	var e *Error
+	if !errors.As(err, &e) {
+		return b.fail(reserved, err)
+	}
 	spent := reserved
-	if errors.As(err, &e) && (e.Usage.Known || e.Usage.Cost.Valid) {
+	switch {
+	case e.Usage.told():
 		spent = b.spent(reserved, e.Usage)
-	} else if errors.As(err, &e) && refused(e) {
+	case e.Refused():
 		spent = decimal.Zero
+	}
+	if spent.GreaterThan(reserved) && e.Fault != FaultWrongModel {
+		err = tooDear(b.info, reserved, spent)
 	}
 	return b.fail(spent, err)
 }
@@ -161,11 +170,12 @@ func (b *budget) fail(spent decimal.Decimal, err error) error {
 
 // spent is what usage cost: as reported, else by price, else all that was
 // reserved. Where the price was given by hand or by a table, a server that
-// reports less than it may mean nothing by it (gateways say 0): the larger counts.
+// reports less than it may mean nothing by it (gateways say 0): the larger
+// counts. So it does where the tokens make no sense.
 func (b *budget) spent(reserved decimal.Decimal, u Usage) decimal.Decimal {
 	reported := u.Cost.Valid && !u.Cost.Decimal.IsNegative()
 	switch {
-	case reported && b.info.CostReported:
+	case reported && u.Known && b.info.CostReported:
 		return u.Cost.Decimal
 	case reported && u.Known:
 		return decimal.Max(u.Cost.Decimal, b.info.Price.Cost(u))
@@ -178,11 +188,14 @@ func (b *budget) spent(reserved decimal.Decimal, u Usage) decimal.Decimal {
 	}
 }
 
-// refused says that a failed request was surely not worked on, so that it
+// told says that a provider has said anything about what a reply cost.
+func (u Usage) told() bool { return u.Known || u.Cost.Valid }
+
+// Refused says that the failed request was surely not worked on, so that it
 // costs nothing: it never left, or it was answered by an error status other
 // than a timeout's. A cut stream, an error inside a 200 and a cancelled
 // request may all have been billed.
-func refused(e *Error) bool {
+func (e *Error) Refused() bool {
 	switch {
 	case e.Fault == FaultUnreachable:
 		return true
@@ -190,5 +203,21 @@ func refused(e *Error) bool {
 		return false
 	default:
 		return e.Status >= 300
+	}
+}
+
+// Unsettled is the id of the reply whose cost is not known: all that was
+// reserved is booked for it, and the provider's own record may say less. It is
+// "" where the cost is known, or where nothing can be asked for. Either r or
+// err is what came of a request.
+func Unsettled(r Reply, err error) (id string) {
+	var e *Error
+	switch {
+	case err == nil && !r.Usage.Known:
+		return r.ID
+	case errors.As(err, &e) && !e.Usage.Known && !e.Refused():
+		return e.ID
+	default:
+		return ""
 	}
 }

@@ -27,6 +27,11 @@ func TestPromptBound(t *testing.T) {
 	if got := PromptBound(hello(1)); got != 1063 {
 		t.Errorf("got %d", got)
 	}
+	thinking := hello(1)
+	thinking.Messages[0].Reasoning = []byte(`[{"type":"thinking"}]`) // goes back too, and is paid for
+	if got := PromptBound(thinking); got != 1063+len(thinking.Messages[0].Reasoning) {
+		t.Errorf("with reasoning: %d", got)
+	}
 }
 
 func TestBudgetBooks(t *testing.T) {
@@ -125,6 +130,33 @@ func TestBudgetZero(t *testing.T) {
 	}
 	if book.Spent().String() != "0.0001" {
 		t.Errorf("booked %v", book.lines)
+	}
+}
+
+// A failure that reports a cost is no less dear, and is not tried again.
+func TestBudgetZeroAndAFailureThatCosts(t *testing.T) {
+	for name, u := range map[string]Usage{
+		"with tokens":               {Known: true, Prompt: 9, Cost: decimal.NewNullDecimal(usd("0.01"))},
+		"with tokens of no meaning": {Cost: decimal.NewNullDecimal(usd("0.01"))},
+	} {
+		book := &memory{}
+		next := &answers{t: t, list: []answer{{err: &Error{Fault: FaultServer, Status: 200, Usage: u}}}}
+		_, err := Budget(next, Info{ID: "free", PriceSource: "a test", CostReported: true}, decimal.Zero, book).Reply(context.Background(), hello(1))
+		if faultOf(err) != FaultPaid || book.Spent().String() != "0.01" {
+			t.Errorf("%s: %v, booked %v", name, err, book.lines)
+		}
+	}
+}
+
+// A cap that was lowered below what is spent still allows what costs nothing.
+func TestBudgetLoweredToZero(t *testing.T) {
+	book := &memory{settled: usd("3")}
+	next := &answers{t: t, list: []answer{good}}
+	if _, err := Budget(next, Info{ID: "free", PriceSource: "a test"}, decimal.Zero, book).Reply(context.Background(), hello(1)); err != nil {
+		t.Errorf("a free model: %v", err)
+	}
+	if _, err := Budget(&answers{t: t}, dollarModel(), usd("2"), book).Reply(context.Background(), hello(1)); faultOf(err) != FaultBudget {
+		t.Errorf("a paid one: %v", err)
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 func PromptBound(r Request) int {
 	n := overheadRequest
 	for _, m := range r.Messages {
-		n += overheadItem + jsonLen(m.Content) + jsonLen(m.CallID)
+		n += overheadItem + jsonLen(m.Content) + jsonLen(m.CallID) + len(m.Reasoning)
 		for _, c := range m.Calls {
 			n += overheadItem + jsonLen(c.ID) + jsonLen(c.Name) + jsonLen(c.Arguments)
 		}

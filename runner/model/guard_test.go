@@ -4,11 +4,13 @@ import (
 	"context"
 	"strings"
 	"testing"
+
+	"github.com/shopspring/decimal"
 )
 
 // A reply of another model must not reach the loop in any form: I8.
 func TestGuard(t *testing.T) {
-	info := Info{Provider: "openrouter", ID: "a/b:free", Accept: []string{"a/b:free", "a/b-20260907:free"}}
+	info := Info{Provider: "openrouter", ID: "a/b:free", Variant: "free", Accept: []string{"a/b:free", "a/b-20260907:free"}}
 	for _, c := range []struct {
 		served string
 		ok     bool
@@ -57,5 +59,92 @@ func TestGuardQuotesNames(t *testing.T) {
 	_, err := Guard(&answers{t: t, list: []answer{{reply: reply}}}, Info{ID: "m"}).Reply(context.Background(), Request{})
 	if s := err.Error(); len(s) > 300 || strings.Contains(s, "\x1b") {
 		t.Errorf("%d bytes: %.300q", len(s), s)
+	}
+}
+
+// routed is an account of a reply as it should be, changed by change.
+func routed(change func(*Reply)) Reply {
+	r := Reply{Model: "a/b:free", Provider: "P", Calls: []Call{{Name: "bash"}}, Routing: Routing{Known: true, Strategy: "direct",
+		Requested: "a/b:free", Models: []string{"a/b-20260907:free"}, Providers: []string{"P"}}}
+	change(&r)
+	return r
+}
+
+// What the provider says of its routing must say the same as the name: every
+// attempt and the endpoint that answered, with the variant on one side at least.
+func TestGuardRouting(t *testing.T) {
+	info := Info{Provider: "openrouter", ID: "a/b:free", Variant: "free", Accept: []string{"a/b:free", "a/b-20260907:free"}}
+	for name, c := range map[string]struct {
+		change func(*Reply)
+		ok     bool
+	}{
+		"as it should be":       {func(*Reply) {}, true},
+		"an alias":              {func(r *Reply) { r.Routing.Strategy = "alias" }, true},
+		"variant in the name":   {func(r *Reply) { r.Routing.Models = []string{"a/b-20260907"} }, true},
+		"variant in metadata":   {func(r *Reply) { r.Model = "a/b" }, true},
+		"no variant anywhere":   {func(r *Reply) { r.Model, r.Routing.Models = "a/b", []string{"a/b"} }, false},
+		"one attempt without":   {func(r *Reply) { r.Model, r.Routing.Models = "a/b", []string{"a/b:free", "a/b-20260907"} }, false},
+		"another attempt":       {func(r *Reply) { r.Routing.Models = []string{"x/y", "a/b:free"} }, false},
+		"another endpoint":      {func(r *Reply) { r.Routing.Models = []string{"a/b:free", "a/b-fast"} }, false},
+		"an endpoint unnamed":   {func(r *Reply) { r.Routing.Models = []string{""} }, false},
+		"no endpoint":           {func(r *Reply) { r.Routing.Models = nil }, false},
+		"a fallback":            {func(r *Reply) { r.Routing.Strategy = "fallback" }, false},
+		"a router":              {func(r *Reply) { r.Routing.Strategy = "auto" }, false},
+		"no strategy":           {func(r *Reply) { r.Routing.Strategy = "" }, false},
+		"another was requested": {func(r *Reply) { r.Routing.Requested = "a/b" }, false},
+		"another name":          {func(r *Reply) { r.Model = "x/y" }, false},
+		"no name":               {func(r *Reply) { r.Model = "" }, false},
+	} {
+		got, err := Guard(&answers{t: t, list: []answer{{reply: routed(c.change)}}}, info).Reply(context.Background(), Request{})
+		if c.ok != (err == nil) || c.ok != (len(got.Calls) == 1) || !c.ok && faultOf(err) != FaultWrongModel {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// With --provider the upstream has to be told, and to be one of those named.
+func TestGuardUpstream(t *testing.T) {
+	info := Info{ID: "a/b:free", Variant: "free", Accept: []string{"a/b:free", "a/b-20260907:free"}, Upstreams: []string{"P", "Q"}}
+	for name, c := range map[string]struct {
+		change func(*Reply)
+		ok     bool
+	}{
+		"one of them":          {func(*Reply) {}, true},
+		"another":              {func(r *Reply) { r.Routing.Providers = []string{"P", "Z"} }, false},
+		"nobody":               {func(r *Reply) { r.Routing.Providers = nil }, false},
+		"without account":      {func(r *Reply) { r.Routing, r.Provider = Routing{}, "Q" }, true},
+		"another without":      {func(r *Reply) { r.Routing, r.Provider = Routing{}, "Z" }, false},
+		"nobody without":       {func(r *Reply) { r.Routing, r.Provider = Routing{}, "" }, false},
+		"only the name is one": {func(r *Reply) { r.Routing.Providers = []string{"Z"} }, false},
+	} {
+		_, err := Guard(&answers{t: t, list: []answer{{reply: routed(c.change)}}}, info).Reply(context.Background(), Request{})
+		if c.ok != (err == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A stream that names another model and then breaks off is not asked for
+// again: each time would pay that model.
+func TestGuardOfBrokenReplies(t *testing.T) {
+	info := Info{ID: "a/b", Accept: []string{"a/b"}}
+	for served, want := range map[string]Fault{"": FaultServer, "a/b": FaultServer, "x/y": FaultWrongModel} {
+		cut := &Error{Fault: FaultServer, Status: 200, Message: "cut", Model: served, ID: "gen-1", RetryAfter: 1, Once: true}
+		_, err := Guard(&answers{t: t, list: []answer{{err: cut}}}, info).Reply(context.Background(), Request{})
+		if faultOf(err) != want || err.(*Error).ID != "gen-1" {
+			t.Errorf("%q: %v", served, err)
+		}
+	}
+}
+
+// The predecessor's end: asked for a free model, served the paid one of the
+// same name. The message says all that its user would have needed.
+func TestGuardOfTheFreeModel(t *testing.T) {
+	info := Info{Provider: "openrouter", ID: "qwen/coder:free", Variant: "free", Accept: []string{"qwen/coder:free"}, PriceSource: "catalogue"}
+	reply := Reply{Model: "qwen/coder", Provider: "DeepInfra", Usage: Usage{Known: true, Prompt: 9000, Completion: 700, Cost: decimal.NewNullDecimal(usd("0.0031"))}}
+	_, err := Guard(&answers{t: t, list: []answer{{reply: reply}}}, info).Reply(context.Background(), Request{})
+	want := `asked openrouter for qwen/coder:free (free), but "qwen/coder" answered; it cost 0.0031 USD, and nothing of it was executed`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }

@@ -3,19 +3,22 @@
 //
 // Wrappers compose around a provider, each with one duty:
 //
-//	Retry(Budget(Guard(provider)))
+//	Retry(Settle(Budget(Cut(Guard(provider)))))
 //
-// Guard refuses a reply of another model. Budget lets no request leave whose
+// Guard refuses a reply of another model. Cut recognises a reply that the limit
+// of tokens has ended. Budget lets no request leave whose
 // worst case does not fit, and has its [Book], the ledger, written before the
-// request leaves and after the answer came. Retry sends again only what may be
-// sent again. The order matters: Retry is outermost, so that each attempt that
-// leaves is reserved and booked by itself, and Budget is around Guard, so that
-// a refused reply is paid for like any other. Providers live in packages of
-// their own (openai), which nobody but cmd imports.
+// request leaves and after the answer came. Settle looks up what replies cost
+// that did not say it. Retry sends again only what may be sent again. The order
+// matters: Retry is outermost, so that each attempt that leaves is reserved and
+// booked by itself, and Budget is around Guard, so that a refused reply is paid
+// for like any other. Providers live in packages of their own (openai), which
+// nobody but cmd imports.
 package model
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -53,6 +56,9 @@ type Message struct {
 	Content string
 	Calls   []Call // of the assistant
 	CallID  string // of a tool's result
+	// Reasoning is what a provider wants back unchanged with the assistant's
+	// message that it came with. Only the adapter that made it can read it.
+	Reasoning json.RawMessage
 }
 
 // Call is one tool call of a reply, as the model wrote it.
@@ -89,6 +95,23 @@ type Reply struct {
 	Finish   Finish
 	Usage    Usage
 	Latency  time.Duration
+	// Reasoning goes back with the reply, see [Message].
+	Reasoning json.RawMessage
+	// Routing is what the provider says of how the reply came about.
+	Routing Routing
+	// Tolerated names what was understood although it is not what was agreed
+	// on, for the ledger: "call as text", "arguments as object", …
+	Tolerated []string
+}
+
+// Routing is a provider's own account of who was asked, hostile like
+// everything in a reply. The zero value is no account.
+type Routing struct {
+	Known     bool
+	Strategy  string   // how the model was found: "direct", "fallback", "auto", …
+	Requested string   // the model that the provider believes was asked for
+	Models    []string // of every attempt, and of the endpoint that answered
+	Providers []string // upstreams, likewise
 }
 
 // Usage is what a reply used, in the provider's tokens.
@@ -109,8 +132,14 @@ type Info struct {
 	Provider, ID string
 	// Accept are the names under which the provider may answer for it: its id
 	// and its canonical slug, each with the variant asked for (the rule is in
-	// docs/models.md). A reply under any other name is refused.
+	// docs/models.md and [Guard]). A reply under any other name is refused.
 	Accept []string
+	// Variant is the suffix that Accept's names carry and that makes the model
+	// another one (free), "" if there is none.
+	Variant string
+	// Upstreams are the only ones that may answer, as the provider calls them in
+	// its replies; none is any.
+	Upstreams []string
 	// Price is what a token costs; a model without a known price is refused before the first request.
 	Price Price
 	// PriceSource names where the price comes from and its date, for the report.
@@ -121,7 +150,21 @@ type Info struct {
 	CostReported bool
 	// Context is the window in tokens and MaxOutput the longest reply; 0 is unknown.
 	Context, MaxOutput int
+	// Tools says whether the model can call tools by itself.
+	Tools Support
+	// Effort says that the model's effort of reasoning can be set.
+	Effort bool
 }
+
+// Support is whether a model can do something, as far as its catalogue tells.
+type Support int
+
+// The answers.
+const (
+	SupportUnknown Support = iota
+	Supported
+	Unsupported
+)
 
 // Price is in USD for one token, exact.
 type Price struct {
@@ -163,12 +206,17 @@ const (
 	FaultServer      Fault = "server"       // 5xx, cut streams, errors inside a 200
 	FaultUnreachable Fault = "unreachable"  // no connection
 	FaultRequest     Fault = "request"      // 400, 413, 422: sending it again would not help
+	FaultContext     Fault = "context"      // the conversation is longer than the model's window
+	FaultTools       Fault = "tools"        // the model or all of its endpoints take no tools
 	FaultWrongModel  Fault = "wrong-model"  // another model answered
 	FaultNoPrice     Fault = "no-price"     // what it costs is not known
 	FaultPaid        Fault = "paid"         // costs money where only free is allowed
+	FaultNotAllowed  Fault = "not-allowed"  // the user has fenced it off
 	FaultBudget      Fault = "budget"       // the cap would be exceeded
 	FaultMissingKey  Fault = "missing-key"  // no key in the environment
 	FaultUnknownName Fault = "unknown-name" // no such provider, or a name that is none
+	FaultOption      Fault = "option"       // this model or provider does not take an option that was given
+	FaultCancelled   Fault = "cancelled"    // the caller ended it; Err is the context's
 )
 
 // Error is a model's or a provider's failure.
@@ -177,6 +225,14 @@ type Error struct {
 	Status     int           // HTTP, 0 without an answer
 	Message    string        // in the provider's words, bounded, without keys
 	RetryAfter time.Duration // how long to wait, if told
+	// Once says that this failure has been seen to be a slip of the server: it
+	// is tried again once, although its fault is one to give up on.
+	Once bool
+	// ID is the provider's name for the reply that failed, if it got that far:
+	// what it cost can be looked up later.
+	ID string
+	// Model is who had begun to answer, if it got that far: hostile until guarded.
+	Model string
 	// Usage is what the failed attempt used, if told: it is booked like any other.
 	Usage Usage
 	Err   error

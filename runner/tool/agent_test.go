@@ -113,7 +113,7 @@ func TestAgentLeftBehind(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("the call took %s", took)
 	}
-	if !r.OK || !strings.Contains(r.Text, "\nstarted\n[still ran when the script ended; it ended with the box: sleep 300 (pid ") {
+	if !r.OK || !strings.Contains(r.Text, "\nstarted\n[Still running: sleep 300 (pid ") {
 		t.Errorf("%q", r.Text)
 	}
 }

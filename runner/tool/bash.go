@@ -35,9 +35,15 @@ func runBash(ctx context.Context, b Box, u Use, env *Env) (Result, error) {
 		parts = append(parts, output)
 	}
 	parts = append(parts, env.hints(r, output, timeout)...)
+	if left := env.left(b.ID(), r); left != "" {
+		parts = append(parts, left)
+	}
+	limits := env.Limits
+	limits.Timeout = timeout
 	return Result{
 		Text: strings.Join(append(parts, notes...), "\n"),
-		OK:   r.Success(), TimedOut: r.TimedOut, Exit: r.ExitCode,
+		OK:   r.Success() && r.Full == nil, TimedOut: r.TimedOut, Exit: r.ExitCode, Left: len(r.Left) > 0 && !r.TimedOut,
+		Hits: Hits(r, limits), Full: r.Full,
 	}, nil
 }
 
@@ -70,16 +76,14 @@ func (env *Env) ending(r sandbox.Result, timeout time.Duration, silent bool) str
 	switch {
 	case r.TimedOut:
 		parts = append(parts, "timed out after "+whole(timeout)+" s")
+	case r.Full != nil && r.Signal == "SIGKILL":
+		parts = append(parts, "ended", seconds(r.Duration))
 	case r.Signal != "":
 		parts = append(parts, "killed by "+plain.Line(r.Signal, 20), seconds(r.Duration))
 	default:
 		parts = append(parts, fmt.Sprintf("exit %d", r.ExitCode), seconds(r.Duration))
 	}
-	// 137 is how a shell says that SIGKILL ended its command. In a box nobody
-	// but the kernel sends it unasked.
-	if !r.TimedOut && (r.Signal == "SIGKILL" || r.ExitCode == 137) && env.Limits.Memory > 0 {
-		parts = append(parts, "probably the memory limit of "+size(env.Limits.Memory))
-	}
+	parts = append(parts, Reasons(r, env.Limits)...)
 	if silent {
 		parts = append(parts, "no output")
 	}
@@ -87,7 +91,7 @@ func (env *Env) ending(r sandbox.Result, timeout time.Duration, silent bool) str
 }
 
 // output is what the model sees of what was printed: both ends on whole lines,
-// long lines cut, and where all of it lies.
+// long lines cut, and where more of it lies.
 func (env *Env) output(r sandbox.Result, n Numbers) string {
 	head, tail, elided := string(r.Head), string(r.Tail), r.Elided
 	if elided == 0 {
@@ -107,8 +111,19 @@ func (env *Env) output(r sandbox.Result, n Numbers) string {
 		return head
 	}
 	tail = strings.TrimRight(boundLines(plain.Text(tail), n.Line), "\n")
-	return fmt.Sprintf("%s\n[%s left out here; all of it is in $HOME/out/%d.txt: grep it or read it in parts]\n%s",
-		head, size(elided), env.Saved, tail)
+	return fmt.Sprintf("%s\n[%s left out here; %s]\n%s", head, size(elided), env.saved(r), tail)
+}
+
+// saved says where to find what is left out, as far as it was kept.
+func (env *Env) saved(r sandbox.Result) string {
+	part := "all of it is"
+	switch {
+	case !r.Saved:
+		return "it could not be saved: print less, or write to a file of your own"
+	case r.Printed() > sandbox.MaxSave:
+		part = "only its first " + Size(sandbox.MaxSave) + " are"
+	}
+	return fmt.Sprintf("%s in $HOME/out/%d.txt: grep it or read it in parts", part, env.Saved)
 }
 
 // hints say what the model could not know, most important last.
@@ -118,38 +133,19 @@ func (env *Env) hints(r sandbox.Result, output string, timeout time.Duration) []
 		env.saidShell = true
 		hints = append(hints, "[This image has no bash: scripts run with sh.]")
 	}
-	if left := env.left(r); left != "" {
-		hints = append(hints, left)
-	}
 	if p := lostTmp(output); p != "" && !r.Success() && env.Scope != sandbox.ScopeSession {
 		hints = append(hints, prompts.Message("E7", map[string]any{"Path": p}))
 	}
 	if noNetwork().MatchString(output) {
 		hints = append(hints, prompts.Message("E12", map[string]any{"Installed": env.Installed}))
 	}
-	if r.TimedOut {
+	if r.Full != nil {
+		hints = append(hints, FullText(r.Full, "This command, and its box, were ended"))
+	}
+	if r.TimedOut && r.Full == nil { // one explanation is enough
 		hints = append(hints, prompts.Message("E13", map[string]any{"Seconds": whole(timeout)}))
 	}
 	return hints
-}
-
-// left names processes that the script left running.
-func (env *Env) left(r sandbox.Result) string {
-	if len(r.Left) == 0 || r.TimedOut {
-		return ""
-	}
-	var names []string
-	for _, p := range r.Left[:min(len(r.Left), 5)] {
-		names = append(names, fmt.Sprintf("%s (pid %d)", plain.Line(p.Command, 60), p.PID))
-	}
-	if more := len(r.Left) - len(names); more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
-	}
-	what := "still ran when the script ended; it ended with the box"
-	if env.Scope == sandbox.ScopeSession {
-		what = "still running"
-	}
-	return fmt.Sprintf("[%s: %s]", what, strings.Join(names, ", "))
 }
 
 // lostTmp is the first path below /tmp that the output says is missing, or "".

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/glovebox-run/glovebox/prompts"
 	"github.com/glovebox-run/glovebox/runner/tool"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
@@ -18,6 +19,16 @@ func TestBashResults(t *testing.T) {
 		return sandbox.Result{Head: []byte(s), Duration: 410 * time.Millisecond}
 	}
 	exit := func(code int, s string) sandbox.Result { r := out(s); r.ExitCode = code; return r }
+	killed := func() sandbox.Result {
+		return sandbox.Result{ExitCode: -1, Signal: "SIGKILL", Duration: 3200 * time.Millisecond}
+	}
+	hit := func(r sandbox.Result, limits ...sandbox.Limit) sandbox.Result { r.Hit = limits; return r }
+	full := func(r sandbox.Result) sandbox.Result {
+		r.Hit = []sandbox.Limit{sandbox.LimitDisk}
+		r.Full = &sandbox.Full{Limit: sandbox.LimitDisk, Most: 4 << 30, Usage: sandbox.Usage{Bytes: 4403 << 20, Files: 12, Largest: []sandbox.Item{
+			{Path: "/workspace/data", Bytes: 4198 << 20, Files: 3, Dir: true}, {Path: "$HOME/core", Bytes: 102 << 10, Files: 1}}}}
+		return r
+	}
 	for _, c := range []struct {
 		name   string
 		result sandbox.Result
@@ -31,14 +42,33 @@ func TestBashResults(t *testing.T) {
 		{"failed", exit(1, "no\n"), nil, "exit 1 · 0.41 s\nno", false},
 		{"escapes and bytes", out("\x1b[31mred\x1b[0m\xff\r\nb"), nil, "exit 0 · 0.41 s\nred�\nb", true},
 		{"signal", sandbox.Result{ExitCode: -1, Signal: "SIGSEGV", Duration: 12 * time.Second}, nil, "killed by SIGSEGV · 12.0 s · no output", false},
-		{"memory", exit(137, ""), nil, "exit 137 · 0.41 s · probably the memory limit of 2.0 GB · no output", false},
-		{"timeout", sandbox.Result{ExitCode: -1, TimedOut: true, Head: []byte("up\n")}, nil,
+		{"killed by a shell's account", exit(137, ""), nil, "exit 137 · 0.41 s · SIGKILL · no limit was seen to be hit, memory limit as set 2 GB · no output", false},
+		{"killed", killed(), nil, "killed by SIGKILL · 3.20 s · no limit was seen to be hit, memory limit as set 2 GB · no output", false},
+		{"memory", hit(exit(137, ""), sandbox.LimitMemory), nil, "exit 137 · 0.41 s · memory limit 2 GB hit · no output", false},
+		{"memory of somebody", func() sandbox.Result { r := hit(out("x"), sandbox.LimitMemory); r.Shared = true; return r }(), nil,
+			"exit 0 · 0.41 s · memory limit 2 GB hit · something else ran in the box too\nx", true},
+		{"memory of the machine", hit(killed(), sandbox.LimitHostMemory), nil,
+			"killed by SIGKILL · 3.20 s · killed for want of memory on the machine, below this box's limit · no output", false},
+		{"pids", hit(exit(2, "sh: Cannot fork\n"), sandbox.LimitPIDs), nil, "exit 2 · 0.41 s · pids limit 2048 hit\nsh: Cannot fork", false},
+		{"file size", hit(exit(153, ""), sandbox.LimitFileSize), nil, "exit 153 · 0.41 s · file size limit 4 GB hit · no output", false},
+		{"tmp", hit(exit(1, ""), sandbox.LimitTemp), nil, "exit 1 · 0.41 s · /tmp limit 1 GB hit · no output", false},
+		{"two limits", hit(exit(1, ""), sandbox.LimitMemory, sandbox.LimitPIDs), nil, "exit 1 · 0.41 s · memory limit 2 GB hit · pids limit 2048 hit · no output", false},
+		{"output", hit(exit(0, "x"), sandbox.LimitOutput), nil, "exit 0 · 0.41 s\nx", true},
+		{"disk", full(killed()), nil, "ended · 3.20 s · disk limit 4 GB hit · no output\n" +
+			"This command, and its box, were ended: /workspace and $HOME may hold 4 GB together, they hold 4.3 GB. " +
+			"Largest: /workspace/data/ 4.1 GB in 3 files, $HOME/core 102 KB. What was written is still there. " +
+			"Delete what isn't needed; until then a call that adds to it is ended, too.", false},
+		{"disk, just after the end", full(out("done\n")), nil, "exit 0 · 0.41 s · disk limit 4 GB hit\ndone\n" +
+			"This command, and its box, were ended: /workspace and $HOME may hold 4 GB together, they hold 4.3 GB. " +
+			"Largest: /workspace/data/ 4.1 GB in 3 files, $HOME/core 102 KB. What was written is still there. " +
+			"Delete what isn't needed; until then a call that adds to it is ended, too.", false},
+		{"timeout", sandbox.Result{ExitCode: -1, Signal: "SIGKILL", TimedOut: true, Hit: []sandbox.Limit{sandbox.LimitTime}, Head: []byte("up\n")}, nil,
 			"timed out after 120 s\nup\nStopped after 120 s, with everything that ran in the box. If this is a server, start it with & in the same script, test it, kill it.", false},
 		{"no bash", out("x\n"), func(e *tool.Env) { e.Shell = "sh" }, "exit 0 · 0.41 s\nx\n[This image has no bash: scripts run with sh.]", true},
 		{"left behind", sandbox.Result{Left: []sandbox.Process{{PID: 7, Command: "sleep 9\x1b[m"}}}, nil,
-			"exit 0 · 0.00 s · no output\n[still ran when the script ended; it ended with the box: sleep 9 (pid 7)]", true},
+			"exit 0 · 0.00 s · no output\n[Still running: sleep 9 (pid 7). Its box is kept for this session; later calls reach its servers on localhost. bash with box=\"b1\" and no command shows its output, with command=\"stop\" ends it.]", true},
 		{"left running", sandbox.Result{Left: []sandbox.Process{{PID: 7, Command: "sleep 9"}}}, func(e *tool.Env) { e.Scope = sandbox.ScopeSession },
-			"exit 0 · 0.00 s · no output\n[still running: sleep 9 (pid 7)]", true},
+			"exit 0 · 0.00 s · no output\n[Still running: sleep 9 (pid 7). It runs on in this session's box. bash with box=\"b1\" and no command shows its output, with command=\"stop\" ends it.]", true},
 		{"E7", exit(1, "cat: /tmp/out.log: No such file or directory\n"), nil,
 			"exit 1 · 0.41 s\ncat: /tmp/out.log: No such file or directory\n/tmp/out.log isn't there: /tmp is new in every call. Use $HOME for files that must stay.", false},
 		{"no E7 where /tmp stays", exit(1, "cat: /tmp/out.log: No such file or directory\n"), func(e *tool.Env) { e.Scope = sandbox.ScopeSession },
@@ -110,7 +140,7 @@ func TestBashCommand(t *testing.T) {
 // Long output: whole lines from both ends, what is missing counted to the
 // byte, and where to find it.
 func TestLongOutput(t *testing.T) {
-	r := sandbox.Result{Head: []byte("one\ntwo\nthr"), Tail: []byte("efour\nfive\nsix\n"), Elided: 5000, ExitCode: 1}
+	r := sandbox.Result{Head: []byte("one\ntwo\nthr"), Tail: []byte("efour\nfive\nsix\n"), Elided: 5000, ExitCode: 1, Saved: true}
 	got := run(t, &memory{result: r}, tool.Use{Name: tool.Bash, Command: "x"}, nil).Text
 	want := "exit 1 · 0.00 s\none\ntwo\n[4.9 KB left out here; all of it is in $HOME/out/1.txt: grep it or read it in parts]\nfive\nsix"
 	if got != want {
@@ -160,5 +190,43 @@ func TestEnvironment(t *testing.T) {
 			}
 			seen[k] = true
 		}
+	}
+}
+
+// Where the rest of an output lies is told as far as it was kept, and that it
+// was more than is kept is a limit like any other.
+func TestOutputBeyondWhatIsKept(t *testing.T) {
+	for _, at := range []struct {
+		elided int64
+		saved  bool
+		where  string
+		hit    string
+	}{
+		{5000, true, "all of it is in $HOME/out/1.txt", ""},
+		{5 << 20, true, "only its first 4 MB are in $HOME/out/1.txt", "output limit 4 MB hit"},
+		{5000, false, "it could not be saved", ""},
+		{5 << 20, false, "it could not be saved", "output limit 4 MB hit"},
+	} {
+		r := sandbox.Result{Head: []byte("a\n"), Tail: []byte("b\n"), Elided: at.elided, Saved: at.saved, Hit: []sandbox.Limit{sandbox.LimitOutput}}
+		got := run(t, &memory{result: r}, tool.Use{Name: tool.Bash, Command: "x"}, nil)
+		words := ""
+		for _, hit := range got.Hits {
+			words += hit.Words
+		}
+		first, _, _ := strings.Cut(got.Text, "\n")
+		if !strings.Contains(got.Text, at.where) || !at.saved && strings.Contains(got.Text, "/out/") || words != at.hit || !strings.Contains(first, at.hit) {
+			t.Errorf("%+v: hits %q in %q", at, words, got.Text)
+		}
+	}
+}
+
+// A command that was stopped for two reasons is explained once.
+func TestFullDiskExplainsTheTimeout(t *testing.T) {
+	r := sandbox.Result{TimedOut: true, Hit: []sandbox.Limit{sandbox.LimitTime, sandbox.LimitDisk},
+		Full: &sandbox.Full{Limit: sandbox.LimitDisk, Most: 4 << 30}}
+	text := run(t, &memory{result: r}, tool.Use{Name: tool.Bash, Command: "x"}, nil).Text
+	timeout := strings.TrimSpace(prompts.Message("E13", map[string]any{"Seconds": "120"}))
+	if strings.Contains(text, timeout) || !strings.Contains(text, "were ended") {
+		t.Errorf("it says %q", text)
 	}
 }

@@ -25,6 +25,8 @@ func (m *memory) Run(_ context.Context, c sandbox.Command) (sandbox.Result, erro
 	return m.result, m.err
 }
 
+func (m *memory) ID() string { return "b1" }
+
 func (m *memory) isDir(p string) bool {
 	for name := range m.files {
 		if p == "." && !path.IsAbs(name) || strings.HasPrefix(name, p+"/") {

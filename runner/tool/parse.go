@@ -110,7 +110,8 @@ func (a *arguments) collect(raw map[string]json.RawMessage) error {
 	var needs []string
 	missing := false
 	for _, p := range parameters(a.use.Name) {
-		if p.required {
+		required := p.required && a.raw["box"] == nil
+		if required {
 			needs = append(needs, p.name)
 		}
 		for _, name := range append([]string{p.name}, p.aliases...) {
@@ -122,7 +123,7 @@ func (a *arguments) collect(raw map[string]json.RawMessage) error {
 				break
 			}
 		}
-		missing = missing || p.required && a.raw[p.name] == nil
+		missing = missing || required && a.raw[p.name] == nil
 	}
 	if !missing {
 		return nil
@@ -145,7 +146,12 @@ func (a *arguments) read() {
 	u := &a.use
 	switch u.Name {
 	case Bash:
-		u.Command, u.Timeout = a.text("command"), a.seconds("timeout")
+		u.Timeout = a.seconds("timeout")
+		if a.raw["box"] != nil {
+			a.aboutBox()
+			return
+		}
+		u.Command = a.text("command")
 		a.refuse(strings.TrimSpace(u.Command) == "", "command is empty")
 		a.refuse(strings.ContainsRune(u.Command, 0), "command holds a zero byte")
 		a.refuse(len(u.Command) > maxCommand, fmt.Sprintf("command has %s; %s is the limit: write a file and run that", size(len(u.Command)), size(maxCommand)))
@@ -162,6 +168,17 @@ func (a *arguments) read() {
 		a.refuse(u.Status != StatusDone && u.Status != StatusBlocked, "status must be done or blocked")
 		a.refuse(u.Status == StatusBlocked && u.Note == "", "note must say why it is blocked")
 	}
+}
+
+// aboutBox reads a call of bash that looks at a box which was kept, or ends it.
+func (a *arguments) aboutBox() {
+	a.use.Box = strings.TrimSpace(a.text("box"))
+	if a.raw["command"] != nil {
+		a.use.Command = strings.TrimSpace(a.text("command"))
+	}
+	a.refuse(a.use.Box == "", "box is empty")
+	a.refuse(a.use.Command != "" && a.use.Command != StopBox,
+		"with box, command is left out, which shows its output, or \"stop\"; without box it runs in a new one, which reaches the box's servers on localhost")
 }
 
 // refuse keeps the first fault.

@@ -56,7 +56,8 @@ func parameters(name Name) []parameter {
 	path := parameter{"path", true, []string{"file_path", "filename", "file", "filepath", "filePath"}}
 	switch name {
 	case Bash:
-		return []parameter{{"command", true, []string{"cmd", "script", "code"}}, {"timeout", false, nil}}
+		// box is not announced: the result that names a box says how to use it.
+		return []parameter{{"box", false, nil}, {"command", true, []string{"cmd", "script", "code"}}, {"timeout", false, nil}}
 	case Read:
 		return []parameter{path, {"offset", false, nil}, {"limit", false, nil}}
 	case Write:

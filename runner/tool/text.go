@@ -16,6 +16,9 @@ func (u Use) Summary() string {
 	const long = 110
 	switch u.Name {
 	case Bash:
+		if u.Box != "" {
+			return plain.Line(strings.TrimSpace("bash box "+u.Box+" "+u.Command), long)
+		}
 		return "bash " + plain.Line(strings.ReplaceAll(strings.TrimSpace(u.Command), "\n", "; "), long)
 	case Read:
 		s := "read " + plain.Line(show(u.Path), long-20)

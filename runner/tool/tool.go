@@ -17,6 +17,7 @@ import (
 
 // Box is the part of a sandbox.Box that the tools need.
 type Box interface {
+	ID() string
 	Run(ctx context.Context, c sandbox.Command) (sandbox.Result, error)
 	// ReadFile, WriteFile and List wrap fs.ErrNotExist for what is missing and
 	// *fs.PathError for what else is wrong with a path; other errors are the box's.
@@ -43,11 +44,15 @@ const (
 	StatusBlocked = "blocked"
 )
 
+// StopBox is the command of a bash call with a box that ends the box.
+const StopBox = "stop"
+
 // Use is one checked call. The fields of the tool that is named are set.
 type Use struct {
 	Name Name
 
-	Command string        // bash
+	Command string        // bash; with Box: "", or StopBox
+	Box     string        // bash: the box that was kept after a call, which the call is about
 	Timeout time.Duration // bash; 0 is the default
 
 	Path    string // read, write, edit: as the model wrote it
@@ -64,13 +69,23 @@ type Use struct {
 	Aliases []string // the tool or parameters as the model called them, where we do otherwise; for the ledger
 }
 
+// Map is u with f applied to every text that may go into a box or be kept.
+func (u Use) Map(f func(string) string) Use {
+	u.Command, u.Box, u.Path, u.Note = f(u.Command), f(u.Box), f(u.Path), f(u.Note)
+	u.Content, u.Old, u.New = f(u.Content), f(u.Old), f(u.New)
+	return u
+}
+
 // Result is what a call came to.
 type Result struct {
-	Text     string // for the model, never empty, bounded
-	OK       bool   // exit 0, or the file was read or written
-	Changed  bool   // write or edit changed a file
-	TimedOut bool   // bash: stopped because its time was over; the box is gone
-	Exit     int    // bash: exit code, -1 for a signal or a timeout
+	Text     string        // for the model, never empty, bounded
+	OK       bool          // exit 0, or the file was read or written
+	Changed  bool          // write or edit changed a file
+	TimedOut bool          // bash: stopped because its time was over; the box is gone
+	Exit     int           // bash: exit code, -1 for a signal or a timeout
+	Left     bool          // bash: something still runs in the box
+	Hits     []HitLimit    // limits that were hit
+	Full     *sandbox.Full // the disk was too full and the box is gone
 }
 
 // Env is what the tools of one session share. It belongs to the caller, who
@@ -95,6 +110,18 @@ type Env struct {
 // when the box is gone.
 func Run(ctx context.Context, b Box, u Use, env *Env) (Result, error) {
 	env.broken = 0
+	r, err := do(ctx, b, u, env)
+	var full *sandbox.Full
+	if errors.As(err, &full) && ctx.Err() == nil {
+		return Result{
+			Text: FullText(full, "This call's box was ended, and what it did may be there or not"),
+			Hits: Hits(sandbox.Result{Hit: []sandbox.Limit{full.Limit}}, env.Limits), Full: full,
+		}, nil
+	}
+	return r, err
+}
+
+func do(ctx context.Context, b Box, u Use, env *Env) (Result, error) {
 	switch u.Name {
 	case Bash:
 		return runBash(ctx, b, u, env)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -22,9 +23,9 @@ import (
 // Times of a command's end.
 const (
 	// quiet is how long a drain waits for more output of what was left behind,
-	// drain how long at most.
-	quiet = 25 * time.Millisecond
-	drain = 100 * time.Millisecond
+	// draininging how long at most.
+	quiet    = 25 * time.Millisecond
+	draining = 100 * time.Millisecond
 	// dying is how long killed processes may take until they are given up.
 	dying = 2 * time.Second
 )
@@ -34,8 +35,12 @@ var errKilled = errors.New("everything in the box was killed")
 
 // commands answers wire.PathRun.
 type commands struct {
-	family *family
-	where  places
+	family   *family
+	where    places
+	counters *counters
+	told     told // by the last result, or the last look at what is left
+	company  company
+	recent   recent // what commands left running has written
 	// killed is set when a timeout has killed everything in the box. What the
 	// other commands would say of themselves is not the truth any more.
 	killed atomic.Bool
@@ -58,7 +63,7 @@ func (s *commands) run(w http.ResponseWriter, r *http.Request) {
 	if len(asked.Save) > 0 {
 		out.save = create(s.where.path(string(asked.Save)))
 	}
-	res, err := s.execute(asked, body, out)
+	res, err := s.observe(asked, body, out)
 	if errors.Is(err, errKilled) {
 		// The result of the command whose time was over must come first; with
 		// it the host ends the box.
@@ -69,7 +74,7 @@ func (s *commands) run(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	out.end(&res)
-	frames.Result(res)
+	wire.NewWriter(w).Result(res) // sent with the end of the answer, in one go
 }
 
 // readCommand reads the line of JSON; what follows it is left in body.
@@ -95,6 +100,30 @@ func readCommand(body *bufio.Reader, c *wire.Run) error {
 		return errors.New("a command that can't be")
 	}
 	return nil
+}
+
+// observe executes the command and names the limits that the box met since the
+// host was told last: what was left running may have met them before.
+func (s *commands) observe(asked wire.Run, stdin io.Reader, out *output) (wire.Result, error) {
+	left := !s.family.childless() // by earlier commands, or other commands
+	leave := s.company.enter()
+	before := s.told.get()
+	full := s.where.full()
+	earlier, _ := s.counters.since(before)
+	res, err := s.execute(asked, stdin, out)
+	limits, now := s.counters.since(before)
+	s.told.set(now)
+	res.Limits = limits
+	res.Shared = leave() || left || len(earlier) > 0
+	if hitFileSize(res, string(asked.Args[0])) {
+		res.Limits = append(res.Limits, wire.LimitFileSize)
+	}
+	for _, limit := range s.where.full() {
+		if res.Exit != 0 || !slices.Contains(full, limit) {
+			res.Limits = append(res.Limits, limit)
+		}
+	}
+	return res, err
 }
 
 // execute runs the command to its end and gathers its output. An error means
@@ -127,7 +156,7 @@ func (s *commands) execute(asked wire.Run, stdin io.Reader, out *output) (wire.R
 	if err != nil {
 		return wire.Result{}, err
 	}
-	drainOutput(child.output, reading, out)
+	s.drain(child.output, reading, out)
 	if s.killed.Load() && !timedOut {
 		return wire.Result{}, errKilled
 	}
@@ -168,16 +197,16 @@ func (s *commands) wait(c *child, timeout time.Duration) (status syscall.WaitSta
 	return status, true, nil
 }
 
-// drainOutput reads what a command that has ended left in its pipe, and a
-// little of what still comes from processes that it left. It never waits for
-// them to close the pipe; their output goes nowhere from now on.
-func drainOutput(pipe *os.File, reading <-chan struct{}, out *output) {
+// drain reads what a command that has ended left in its pipe, and a little of
+// what still comes from processes that it left. It never waits for them to
+// close the pipe; of their output the end is kept from now on.
+func (s *commands) drain(pipe *os.File, reading <-chan struct{}, out *output) {
 	pipe.SetReadDeadline(time.Now())
 	<-reading
 	// What the command itself wrote and was not read yet is in the pipe: read
 	// that however long it takes, then go by the clock.
 	there, before := waiting(pipe), out.total()
-	end := time.Now().Add(drain)
+	end := time.Now().Add(draining)
 	buf := make([]byte, 64<<10)
 	for {
 		wait := time.Now().Add(quiet)
@@ -199,7 +228,7 @@ func drainOutput(pipe *os.File, reading <-chan struct{}, out *output) {
 		pipe.SetReadDeadline(time.Time{})
 		go func() {
 			defer pipe.Close()
-			io.Copy(io.Discard, pipe)
+			io.Copy(&s.recent, pipe)
 		}()
 		return
 	}
@@ -217,6 +246,14 @@ func waiting(pipe *os.File) (n int64) {
 		}
 	})
 	return n
+}
+
+// left answers wire.PathLeft.
+func (s *commands) left(w http.ResponseWriter, r *http.Request) {
+	output, dropped := s.recent.end()
+	limits, now := s.counters.since(s.told.get())
+	s.told.set(now)
+	answer(w, http.StatusOK, wire.LeftOver{Left: s.family.left(), Output: output, Dropped: dropped, Limits: limits})
 }
 
 // signalName is SIGKILL and so on; real-time signals are SIG34 to SIG64.

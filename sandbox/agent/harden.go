@@ -21,9 +21,10 @@ import (
 // self is what the agent holds of itself once nobody else in the box can
 // touch it any more.
 type self struct {
-	in, out *os.File // the stream to the host; not descriptors 0 and 1 any more
-	program *os.File // the agent's own binary
-	family  *family
+	in, out  *os.File // the stream to the host; not descriptors 0 and 1 any more
+	program  *os.File // the agent's own binary
+	family   *family
+	counters *counters
 }
 
 // harden turns the process into one that what it runs can't harm: it can't be
@@ -48,7 +49,7 @@ func harden(in, out *os.File) (*self, error) {
 			return nil, fmt.Errorf("become a subreaper: %w", err)
 		}
 	}
-	s := &self{program: program}
+	s := &self{program: program, counters: openCounters(cgroupRoot)}
 	if s.in, s.out, err = takeStream(in, out); err != nil {
 		return nil, fmt.Errorf("take the stream: %w", err)
 	}

@@ -23,22 +23,30 @@ const silence = time.Minute
 // Main is the agent: it serves the host on in and out until in ends, and
 // returns the exit code of the process. Messages for an operator go to errs.
 //
-// The flags -workspace and -home are for tests, where there is no mount: they
-// put directories in the place of [sandbox.Workspace] and [sandbox.Home].
+// -probe and -amount make it no agent but a command that tries a wall of its
+// box. The other flags are for tests: -workspace and -home put directories in
+// the place of [sandbox.Workspace] and [sandbox.Home] where there is no mount,
+// -silence is another time after which a silent host counts as gone.
 func Main(args []string, in, out, errs *os.File) int {
 	flags := flag.NewFlagSet("glovebox-agent", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	workspace := flags.String("workspace", sandbox.Workspace, "the directory that is the workspace")
 	home := flags.String("home", sandbox.Home, "the directory that is the home")
+	quiet := flags.Duration("silence", silence, "how long the host may be silent")
+	what := flags.String("probe", "", "the wall to try: kernel, cpu, pids or memory")
+	amount := flags.Int64("amount", 0, "how much of it to take")
 	if err := flags.Parse(args); err != nil {
 		return 2
+	}
+	if *what != "" {
+		return probe(*what, *amount, out, errs)
 	}
 	self, err := harden(in, out)
 	if err != nil {
 		fmt.Fprintln(errs, "glovebox-agent:", err)
 		return 1
 	}
-	if err := serve(self, places{workspace: *workspace, home: *home}); err != nil {
+	if err := serve(self, places{workspace: *workspace, home: *home}, *quiet); err != nil {
 		fmt.Fprintln(errs, "glovebox-agent:", err)
 		self.family.killAll()
 		return 1
@@ -49,7 +57,7 @@ func Main(args []string, in, out, errs *os.File) int {
 
 // serve answers the host until its stream ends or falls silent. It does not
 // wait for anything that may hang in a write to a host that is gone.
-func serve(self *self, where places) error {
+func serve(self *self, where places, silence time.Duration) error {
 	stream := newStream(self.in, self.out, silence)
 	served := make(chan error, 1)
 	go func() { served <- serveStream(stream, self, where) }()
@@ -62,20 +70,33 @@ func serve(self *self, where places) error {
 }
 
 func serveStream(stream io.ReadWriteCloser, self *self, where places) error {
-	if _, err := wire.Answer(stream, self.build); err != nil {
+	hello, err := wire.Answer(stream, self.build)
+	if err != nil {
 		return err
+	}
+	if hello.Key != nil {
+		if stream, err = wire.Seal(stream, hello.Key, false); err != nil {
+			return err
+		}
 	}
 	session, err := wire.Server(stream)
 	if err != nil {
 		return err
 	}
 	handler := http.NewServeMux()
-	commands := &commands{family: self.family, where: where}
+	commands := &commands{family: self.family, where: where, counters: self.counters}
+	commands.told.set(self.counters.now())
 	files := &files{where: where}
+	disk := &disk{where: where}
 	handler.HandleFunc("POST "+wire.PathRun, commands.run)
+	handler.HandleFunc("GET "+wire.PathLeft, commands.left)
 	handler.HandleFunc("GET "+wire.PathFile, files.read)
 	handler.HandleFunc("PUT "+wire.PathFile, files.write)
 	handler.HandleFunc("GET "+wire.PathList, files.list)
+	handler.HandleFunc("GET "+wire.PathDisk, disk.measure)
+	trees := &trees{where: where}
+	handler.HandleFunc("POST "+wire.PathTree, trees.send)
+	handler.HandleFunc("PUT "+wire.PathTree, trees.take)
 	server := http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
 	return server.Serve(session)
 }

@@ -3,6 +3,8 @@
 package agent
 
 import (
+	"bytes"
+	"sync"
 	"sync/atomic"
 
 	"github.com/glovebox-run/glovebox/sandbox/wire"
@@ -68,3 +70,25 @@ func (t *tail) write(p []byte) {
 }
 
 func (t *tail) bytes() []byte { return t.buf[max(0, len(t.buf)-t.max):] }
+
+// recent keeps the end of what several processes write at the same time.
+type recent struct {
+	mu   sync.Mutex
+	tail tail
+}
+
+func (r *recent) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tail.max = wire.MaxRecent
+	r.tail.write(p)
+	return len(p), nil
+}
+
+// end is what is kept, and how many bytes came before it.
+func (r *recent) end() (kept []byte, dropped int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept = bytes.Clone(r.tail.bytes())
+	return kept, r.tail.total - int64(len(kept))
+}

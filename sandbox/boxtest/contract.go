@@ -5,6 +5,7 @@ package boxtest
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,19 @@ import (
 // test and the spec of a box, anew for each subtest. The image must have sh,
 // the workspace be writable for the box's user, and nothing else be in use.
 func TestEngine(t *testing.T, setup func(t *testing.T) (sandbox.Engine, sandbox.Spec)) {
+	testEngine(t, setup, false)
+}
+
+// TestOwnKernel is TestEngine for boxes with a kernel of the runtime's own,
+// which guards a process less from others of the same user: what runs in a box
+// may end the agent, see its environment and open its descriptors, and must
+// gain nothing by it but the loss of its box. only names the groups to test;
+// none are all.
+func TestOwnKernel(t *testing.T, setup func(t *testing.T) (sandbox.Engine, sandbox.Spec), only ...string) {
+	testEngine(t, setup, true, only...)
+}
+
+func testEngine(t *testing.T, setup func(t *testing.T) (sandbox.Engine, sandbox.Spec), ownKernel bool, only ...string) {
 	groups := []struct {
 		name string
 		of   map[string]func(*testing.T, contract)
@@ -25,14 +39,18 @@ func TestEngine(t *testing.T, setup func(t *testing.T) (sandbox.Engine, sandbox.
 		{"process", processContract()},
 		{"file", fileContract()},
 		{"life", lifeContract()},
+		{"tree", treeContract()},
 	}
 	for _, g := range groups {
+		if len(only) > 0 && !slices.Contains(only, g.name) {
+			continue
+		}
 		t.Run(g.name, func(t *testing.T) {
 			for name, check := range g.of {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					engine, spec := setup(t)
-					check(t, contract{engine: engine, spec: spec})
+					check(t, contract{engine: engine, spec: spec, ownKernel: ownKernel})
 				})
 			}
 		})
@@ -43,6 +61,8 @@ func TestEngine(t *testing.T, setup func(t *testing.T) (sandbox.Engine, sandbox.
 type contract struct {
 	engine sandbox.Engine
 	spec   sandbox.Spec
+	// ownKernel: the agent is guarded less, see TestOwnKernel.
+	ownKernel bool
 }
 
 // patience is how long a subtest waits for what must happen: far longer than

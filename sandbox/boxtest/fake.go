@@ -49,11 +49,15 @@ func Main(m *testing.M) {
 // agent puts the Spec's directories in their place in paths and in the values
 // of the environment, but a command's own text is not touched.
 type Fake struct {
-	mu      sync.Mutex
-	starts  int
-	fail    map[int]error
-	boxes   []*fakeConn
-	scratch string
+	mu        sync.Mutex
+	starts    int
+	fail      map[int]error
+	boxes     []*fakeConn
+	volumes   map[string]string // the job of each volume, by name
+	made      int               // volumes, in all
+	elsewhere bool              // no directory of the host can be mounted
+	scratch   string
+	agent     func() (string, error) // path of the program that is an agent
 }
 
 var _ sandbox.Engine = (*Fake)(nil)
@@ -61,7 +65,7 @@ var _ sandbox.Engine = (*Fake)(nil)
 // New returns a fake engine whose boxes are all ended with the test.
 func New(t testing.TB) *Fake {
 	t.Helper()
-	f := &Fake{fail: map[int]error{}, scratch: t.TempDir()}
+	f := &Fake{agent: builtAgent, fail: map[int]error{}, volumes: map[string]string{}, scratch: t.TempDir()}
 	t.Cleanup(func() {
 		for _, c := range f.all() {
 			c.Close()
@@ -70,6 +74,32 @@ func New(t testing.TB) *Fake {
 	return f
 }
 
+// NewChecked is New with agents that are this test program itself: under the
+// race detector they have it, too, and take a hundred times as long to start.
+// The program's TestMain has to begin with [AgentIfAsked].
+func NewChecked(t testing.TB) *Fake {
+	t.Helper()
+	f := New(t)
+	f.agent = os.Executable
+	return f
+}
+
+// builtAgent builds the agent once for each test program. It lies beside the
+// test program, whose directory goes when the tests have ended.
+var builtAgent = sync.OnceValues(func() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	program := self + "-agent"
+	build := exec.Command("go", "build", "-o", program, "github.com/glovebox-run/glovebox/cmd/glovebox-agent")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the agent: %w: %s", err, out)
+	}
+	return program, nil
+})
+
 // FailStart makes the nth call of Start (from 1) fail with err.
 func (f *Fake) FailStart(n int, err error) {
 	f.mu.Lock()
@@ -77,12 +107,14 @@ func (f *Fake) FailStart(n int, err error) {
 	f.fail[n] = err
 }
 
-// Kill ends the nth box (from 1, in the order of Start) as if its container
-// had been killed from outside.
-func (f *Fake) Kill(n int) {
-	c := f.all()[n-1]
-	c.kill()
-	<-c.gone
+// Kill ends the box with this ID as if its container had been killed from outside.
+func (f *Fake) Kill(id string) {
+	for _, c := range f.all() {
+		if c.id == id {
+			c.kill()
+			<-c.gone
+		}
+	}
 }
 
 // Starts is how often Start was called.
@@ -103,6 +135,21 @@ func (f *Fake) Live() int {
 		}
 	}
 	return live
+}
+
+// lives says whether the box with this ID runs. All fake boxes have the
+// network of the host; a real engine joins that of a box that runs.
+func (f *Fake) lives(id string) bool {
+	for _, c := range f.all() {
+		if c.id == id {
+			select {
+			case <-c.gone:
+			default:
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (f *Fake) all() []*fakeConn {
@@ -127,6 +174,9 @@ func (f *Fake) Start(ctx context.Context, s sandbox.Spec) (sandbox.Conn, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if s.Network != "" && !f.lives(s.Network) {
+		return nil, fmt.Errorf("start fake box %d: can't join the network of %s, which does not run", n, s.Network)
+	}
 	c, err := f.launch(n, s)
 	if err != nil {
 		return nil, fmt.Errorf("start fake box %d: %w", n, err)
@@ -149,6 +199,9 @@ func (f *Fake) Start(ctx context.Context, s sandbox.Spec) (sandbox.Conn, error) 
 // launch starts the test binary as an agent in the directories of s.
 func (f *Fake) launch(n int, s sandbox.Spec) (*fakeConn, error) {
 	dirs := map[string]string{"workspace": s.Workspace, "home": s.Home}
+	if err := f.mount(s, dirs); err != nil {
+		return nil, err
+	}
 	for name, dir := range dirs {
 		if dir != "" {
 			continue
@@ -158,12 +211,12 @@ func (f *Fake) launch(n int, s sandbox.Spec) (*fakeConn, error) {
 			return nil, err
 		}
 	}
-	self, err := os.Executable()
+	program, err := f.agent()
 	if err != nil {
 		return nil, err
 	}
 	c := &fakeConn{id: fmt.Sprintf("fake-%d", n), gone: make(chan struct{})}
-	c.cmd = exec.Command(self, "-workspace", dirs["workspace"], "-home", dirs["home"])
+	c.cmd = exec.Command(program, "-workspace", dirs["workspace"], "-home", dirs["home"])
 	// Under the race detector a program sleeps a second at its end unless told not to.
 	c.cmd.Env = []string{agentVariable + "=1", "GORACE=atexit_sleep_ms=0"}
 	c.cmd.Stderr = &c.stderr

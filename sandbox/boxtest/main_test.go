@@ -20,6 +20,6 @@ func TestMain(m *testing.M) {
 // keep the same contract as the engines that users run.
 func TestFake(t *testing.T) {
 	boxtest.TestEngine(t, func(t *testing.T) (sandbox.Engine, sandbox.Spec) {
-		return boxtest.New(t), sandbox.Spec{Limits: sandbox.DefaultLimits()}
+		return boxtest.NewChecked(t), sandbox.Spec{Limits: sandbox.DefaultLimits()}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -28,13 +29,23 @@ import (
 func (e *Engine) startWithAgent(ctx context.Context, s sandbox.Spec, img imageFacts, f Facts) (*conn, error) {
 	if v := e.provenAgent(); v.name != "" {
 		c, err := e.startFrom(ctx, s, img, f, v, false)
-		if !errors.Is(err, errAgent) {
+		if !errors.Is(err, errAgent) || !e.networkLives(ctx, s) {
 			return c, err
 		}
 		// Perhaps the volume was removed meanwhile.
 		e.log.Warn("a box did not come up; looking after the agent's volume", "volume", v.name, "error", err)
 	}
 	return e.startFirst(ctx, s, img, f)
+}
+
+// networkLives says whether the box whose network s joins still runs: without
+// it no box comes up, however good the agent's volume is.
+func (e *Engine) networkLives(ctx context.Context, s sandbox.Spec) bool {
+	if s.Network == "" {
+		return true
+	}
+	list, err := e.api.ContainerList(ctx, container.ListOptions{Filters: filters.NewArgs(filters.Arg("id", s.Network))})
+	return err != nil || len(list) > 0
 }
 
 // agentVolume is a volume and the build of the agent that it is said to hold.
@@ -49,7 +60,7 @@ func (e *Engine) provenAgent() agentVolume {
 // startFirst starts a box with a check of the agent, one at a time.
 func (e *Engine) startFirst(ctx context.Context, s sandbox.Spec, img imageFacts, f Facts) (*conn, error) {
 	before := e.provenAgent()
-	leave, err := e.enter(ctx)
+	leave, err := e.filling.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,12 +110,17 @@ func (e *Engine) prove(ctx context.Context, s sandbox.Spec, img imageFacts, f Fa
 
 func (e *Engine) startFrom(ctx context.Context, s sandbox.Spec, img imageFacts, f Facts, v agentVolume, check bool) (*conn, error) {
 	config, host, err := containerFor(s, img, circumstances{
-		Agent: v.name, Build: v.build, CPUs: f.CPUs, Runtime: e.runtime, Owner: e.owner,
+		Agent: v.name, Build: v.build, CPUs: f.CPUs, Runtime: e.runtime, Owner: e.owner, Rootless: f.Rootless,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return e.launch(ctx, plan{config, host, wire.Hello{Build: v.build, Check: check}}, f)
+	hello := wire.Hello{Build: v.build, Check: check}
+	if f.ownKernel() {
+		hello.Key = make([]byte, wire.KeySize)
+		rand.Read(hello.Key) // never fails, see crypto/rand
+	}
+	return e.launch(ctx, plan{config: config, host: host, hello: hello, volumes: jobVolumes(s)}, f)
 }
 
 // volumeName names the n-th volume for a build of the agent.
@@ -147,7 +163,7 @@ func (e *Engine) fill(ctx context.Context, image string, img imageFacts, agent b
 			return "", fmt.Errorf("create volume: %w", err)
 		}
 		if v.Labels[labelFill] == mine {
-			if err := e.copyAgent(ctx, fillPlan(image, img, v.Name, e.owner), agent, f); err != nil {
+			if err := e.copyAgent(ctx, fillPlan(image, img, v.Name, agentDir, e.owner), agent, f); err != nil {
 				e.drop(v.Name)
 				return "", err
 			}
@@ -166,8 +182,8 @@ func (e *Engine) drop(volume string) {
 	}
 }
 
-// fillPlan is a container that has a volume mounted and is never started.
-func fillPlan(image string, img imageFacts, volume, owner string) plan {
+// fillPlan is a container that has a volume mounted at place and is never started.
+func fillPlan(image string, img imageFacts, volume, place, owner string) plan {
 	cover := map[string]string{} // or Docker fills volumes of the image's own
 	for _, v := range img.Volumes {
 		cover[v] = "ro,size=4096"
@@ -183,25 +199,31 @@ func fillPlan(image string, img imageFacts, volume, owner string) plan {
 			LogConfig: container.LogConfig{Type: "none"},
 			Tmpfs:     cover,
 			Mounts: []mount.Mount{{
-				Type: mount.TypeVolume, Source: volume, Target: agentDir,
+				Type: mount.TypeVolume, Source: volume, Target: place,
 				VolumeOptions: &mount.VolumeOptions{NoCopy: true},
 			}},
 		},
 	}
 }
 
-// copyAgent fills a volume through a container that has it mounted.
-func (e *Engine) copyAgent(ctx context.Context, p plan, agent binary.Agent, f Facts) (err error) {
+// copyAgent fills a volume with the agent.
+func (e *Engine) copyAgent(ctx context.Context, p plan, agent binary.Agent, f Facts) error {
+	archive, err := archiveOf(agent)
+	if err != nil {
+		return err
+	}
+	return e.copyInto(ctx, p, agentDir, archive, f)
+}
+
+// copyInto unpacks an archive at place in a container of p, which has a volume
+// mounted there or below.
+func (e *Engine) copyInto(ctx context.Context, p plan, place string, archive io.Reader, f Facts) (err error) {
 	id, err := e.create(ctx, p, f)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove(e.api, id)) }()
-	archive, err := archiveOf(agent)
-	if err != nil {
-		return err
-	}
-	if err := e.api.CopyToContainer(ctx, id, agentDir, archive, container.CopyToContainerOptions{}); err != nil {
+	if err := e.api.CopyToContainer(ctx, id, place, archive, container.CopyToContainerOptions{}); err != nil {
 		return fmt.Errorf("copy to container: %w", err)
 	}
 	return nil

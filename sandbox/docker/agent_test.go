@@ -32,7 +32,7 @@ func agentOf(program []byte) binary.Agent {
 // must not spoil it for others: another one is filled.
 func TestHalfFilledVolumeIsReplaced(t *testing.T) {
 	e := testEngine(t)
-	f, err := e.Facts(t.Context())
+	f, err := e.ready(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +57,12 @@ func TestHalfFilledVolumeIsReplaced(t *testing.T) {
 				t.Fatal(err)
 			}
 			if program := spoil(programOf(t, a)); program != nil {
-				if err := e.copyAgent(t.Context(), fillPlan(s.Image, img, v, e.owner), agentOf(program), f); err != nil {
+				if err := e.copyAgent(t.Context(), fillPlan(s.Image, img, v, agentDir, e.owner), agentOf(program), f); err != nil {
 					t.Fatal(err)
 				}
 			}
 			fresh := newEngine(e.api, Options{Log: testLog(t)})
-			fresh.agentFor = agentFor
+			fresh.agentFor, fresh.facts = agentFor, &f // that limits bite is known
 			if got := output(t, openBox(t, fresh, s), "echo up"); got != "up\n" {
 				t.Errorf("got %q", got)
 			}
@@ -71,7 +71,7 @@ func TestHalfFilledVolumeIsReplaced(t *testing.T) {
 			}
 			// The next process takes the good one.
 			next := newEngine(e.api, Options{Log: testLog(t)})
-			next.agentFor = agentFor
+			next.agentFor, next.facts = agentFor, &f
 			openBox(t, next, s)
 			if got := agentVolumes(t, next); !slices.Equal(got, []string{"3", "4"}) {
 				t.Errorf("afterwards volumes %v", got)

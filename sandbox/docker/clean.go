@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -37,14 +38,15 @@ type Kept struct {
 }
 
 // Clean removes containers and volumes that carry our label, and on demand
-// images; nothing else, whatever its name. A box whose owner runs is kept,
+// images; nothing else, whatever its name. A box or a job's volume whose owner
+// runs is kept,
 // also one whose owner can't be seen from here (it runs on another machine, or
 // in another pid namespace) as long as the box runs, for a box does not
-// outlive its owner. What is in use is kept. An error means that something
+// outlive its owner; a volume of such an owner is kept for a week. What is in use is kept. An error means that something
 // could not be removed; the Report holds the rest.
 func (e *Engine) Clean(ctx context.Context, o CleanOptions) (Report, error) {
 	var r Report
-	errs := []error{e.cleanContainers(ctx, o, &r), e.cleanVolumes(ctx, &r)}
+	errs := []error{e.cleanContainers(ctx, o, &r), e.cleanVolumes(ctx, o, &r)}
 	if o.Images {
 		errs = append(errs, e.cleanImages(ctx, &r))
 	}
@@ -97,7 +99,7 @@ func nameOf(c container.Summary) string {
 	return c.ID[:min(12, len(c.ID))]
 }
 
-func (e *Engine) cleanVolumes(ctx context.Context, r *Report) error {
+func (e *Engine) cleanVolumes(ctx context.Context, o CleanOptions, r *Report) error {
 	list, err := e.api.VolumeList(ctx, volume.ListOptions{Filters: ours()})
 	if err != nil {
 		return fmt.Errorf("list volumes: %w", err)
@@ -105,6 +107,10 @@ func (e *Engine) cleanVolumes(ctx context.Context, r *Report) error {
 	var errs []error
 	for _, v := range list.Volumes {
 		if _, labelled := v.Labels[Label]; !labelled {
+			continue
+		}
+		if why := neededVolume(v, time.Now()); why != "" && !o.Force {
+			r.Kept = append(r.Kept, Kept{"volume", v.Name, why})
 			continue
 		}
 		switch err := e.api.VolumeRemove(ctx, v.Name, false); {

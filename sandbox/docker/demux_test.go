@@ -89,17 +89,3 @@ func TestTailKeepsTheEnd(t *testing.T) {
 		}
 	}
 }
-
-// Whatever comes in, there is an end to it, and no more comes out than came in.
-func FuzzDemux(f *testing.F) {
-	f.Add([]byte(frame(streamOut, "hello") + frame(streamErr, "oops")))
-	f.Add([]byte(frame(streamFault, "x")))
-	f.Add([]byte{1, 0, 0, 0, 255, 255, 255, 255, 'x'})
-	f.Fuzz(func(t *testing.T, in []byte) {
-		d := &demux{r: bytes.NewReader(in)}
-		out, _ := io.ReadAll(d)
-		if len(out) > len(in) || len(d.errs.String()) > keepErr {
-			t.Errorf("%d bytes in, %d out, %d kept", len(in), len(out), len(d.errs.String()))
-		}
-	})
-}

@@ -11,9 +11,14 @@
 // The agent comes into a box from a volume that is filled once for each build
 // of the agent (agent.go), so that any image with nothing but a shell works.
 //
+// An engine may be behind TCP or ssh (ssh.go). The directories of a job whose
+// engine sees none of this machine are volumes (volume.go).
+//
 // A wall that this engine lacks is a *[sandbox.WallError], never a box without
-// it: facts.go asks the engine what it can do, warnings.go reads what it says
-// about a container it made.
+// it: facts.go asks the engine what it can do, probe.go lets boxes run into
+// their limits the first time that an engine and runtime are met (remember.go),
+// warnings.go reads what the engine says about a container it made. The filter
+// of system calls is seccomp.json.
 //
 // Everything made here carries the label [Label]. [Engine.Clean] removes what
 // carries it and nothing else. Besides, an Engine is an [images.Store].

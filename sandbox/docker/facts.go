@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/system"
 
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -16,19 +17,23 @@ import (
 
 // Facts are what an engine says about itself, for people and for the walls.
 type Facts struct {
+	ID           string // the engine's own, made when it was installed
 	Host         string // address of the engine, for example unix:///var/run/docker.sock
 	Version      string // of the engine
 	API          string // version of the API that was agreed on
 	OS           string // of the engine: "linux"
 	System       string // what it runs on, for example "Debian GNU/Linux 12 (bookworm)"
 	Kernel       string
+	BoxKernel    string   // the kernel that boxes see, another one with runtimes that bring their own; "" before the check
 	Arch         string   // as in GOARCH; the engine's own word if Go has none for it
 	Driver       string   // how images are stored, for example "overlay2"
 	Cgroup       string   // version of control groups: "1" or "2"
 	CgroupDriver string   // "cgroupfs", "systemd", or "none": no limits
 	Seccomp      string   // name of the system call filter, "" if there is none
 	AppArmor     bool     // boxes get Docker's AppArmor profile too
+	Podman       bool     // it is Podman, which answers as Docker does
 	Rootless     bool     // the engine runs without root
+	User         int      // uid whose engine it is, by its socket; -1 if that can't be seen
 	Remapped     bool     // the engine gives containers other user ids than they see (userns-remap)
 	Runtimes     []string // sorted
 	Runtime      string   // the default one
@@ -42,6 +47,7 @@ type Facts struct {
 	CPULimit     bool   // whether a limit of processors is kept
 	Swap         bool   // the machine has swap, or it can't be seen from here
 	Warnings     []string
+	runtimes     map[string]system.Runtime
 	now          time.Time // by the engine's clock
 }
 
@@ -49,28 +55,47 @@ type Facts struct {
 func (e *Engine) Facts(ctx context.Context) (Facts, error) {
 	info, err := e.api.Info(ctx)
 	if err != nil {
-		return Facts{}, fmt.Errorf("%w at %s: %w", ErrNoEngine, e.api.DaemonHost(), err)
+		return Facts{}, fmt.Errorf("%w at %s: %w", ErrNoEngine, e.host, err)
+	}
+	version, err := e.api.ServerVersion(ctx)
+	if err != nil {
+		return Facts{}, fmt.Errorf("%w at %s: %w", ErrNoEngine, e.host, err)
 	}
 	f := factsOf(info)
-	f.Host, f.API = e.api.DaemonHost(), e.api.ClientVersion()
-	f.Swap, f.Free = true, -1
-	if strings.HasPrefix(f.Host, "unix://") {
+	f.Podman = isPodman(version)
+	f.Host, f.API = e.host, e.api.ClientVersion()
+	f.Swap, f.Free, f.User = true, -1, -1
+	if socket, ok := strings.CutPrefix(f.Host, "unix://"); ok {
 		f.Swap = hasSwap("/proc/swaps")
 		f.Free = free(f.Root)
+		f.User = userOf(socket)
 	}
 	return f, nil
 }
 
+// ownKernel says that boxes are known to see another kernel than the engine's.
+func (f Facts) ownKernel() bool { return f.BoxKernel != "" && f.BoxKernel != f.Kernel }
+
+// isPodman looks for the component that Podman names itself by; to everything
+// else it answers as Docker does.
+func isPodman(v types.Version) bool {
+	return slices.ContainsFunc(v.Components, func(c types.ComponentVersion) bool {
+		return strings.Contains(strings.ToLower(c.Name), "podman")
+	})
+}
+
 func factsOf(i system.Info) Facts {
 	f := Facts{
-		Version: i.ServerVersion, OS: i.OSType, System: i.OperatingSystem, Kernel: i.KernelVersion,
+		ID: i.ID, Version: i.ServerVersion, OS: i.OSType, System: i.OperatingSystem, Kernel: i.KernelVersion,
 		Arch: goarch(i.Architecture), Driver: i.Driver, Cgroup: i.CgroupVersion, CgroupDriver: i.CgroupDriver,
 		Runtime: i.DefaultRuntime, CPUs: i.NCPU, Memory: i.MemTotal, Root: i.DockerRootDir,
 		MemoryLimit: i.MemoryLimit, SwapLimit: i.SwapLimit, PIDsLimit: i.PidsLimit,
 		CPULimit: i.CPUCfsPeriod && i.CPUCfsQuota, Warnings: i.Warnings,
 	}
-	for name := range i.Runtimes {
+	f.runtimes = map[string]system.Runtime{}
+	for name, r := range i.Runtimes {
 		f.Runtimes = append(f.Runtimes, name)
+		f.runtimes[name] = r.Runtime
 	}
 	slices.Sort(f.Runtimes)
 	for _, o := range i.SecurityOptions { // for example "name=seccomp,profile=default"
@@ -122,9 +147,12 @@ func (f Facts) missing(runtime string) error {
 		wall, why string
 	}{
 		{f.OS == "linux", "Linux containers", "the engine runs " + f.OS + " containers"},
-		{!f.Rootless, "box user", "the engine is rootless, which is not supported yet"},
-		{!f.Remapped, "box user", "the engine remaps user ids (userns-remap), which is not supported yet"},
-		{f.Seccomp != "" && f.Seccomp != "unconfined", "system call filter", "the engine filters no system calls (seccomp: " + orNone(f.Seccomp) + ")"},
+		{!f.Podman, "box lifetime", "the engine is Podman: a box of it outlives its owner (no StdinOnce), and it takes no system call filter from its client"},
+		{!f.Remapped, "box user", "the engine remaps user ids (userns-remap): its boxes could not write to a directory of yours"},
+		{!f.Rootless || f.Cgroup == "2", "limits", "the engine is rootless on cgroup v1, where it can limit nothing; cgroup v2 is needed"},
+		{!f.Rootless || f.User == os.Getuid(), "box user", "the engine is rootless and not yours: its boxes would run as another user"},
+		// Whatever filter it has by default: boxes get our own.
+		{f.Seccomp != "", "system call filter", "the engine or its kernel can't filter system calls (no seccomp)"},
 		{f.CgroupDriver != "none", "limits", "the engine has no control groups"},
 		{f.MemoryLimit, "memory limit", "the engine's kernel or control groups don't support it"},
 		{f.SwapLimit || !f.Swap, "swap limit", "the machine has swap and the engine can't limit it"},
@@ -140,18 +168,20 @@ func (f Facts) missing(runtime string) error {
 	return nil
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
-
 // hasSwap reads the kernel's table of swap areas: a heading, then a line each.
 // What can't be read counts as swap.
 func hasSwap(table string) bool {
 	b, err := os.ReadFile(table)
 	return err != nil || strings.Count(strings.TrimSpace(string(b)), "\n") > 0
+}
+
+// userOf is whose file this is, -1 if that can't be seen.
+func userOf(file string) int {
+	var s syscall.Stat_t
+	if syscall.Stat(file, &s) != nil {
+		return -1
+	}
+	return int(s.Uid)
 }
 
 // free is how many bytes an ordinary user could still write at dir, -1 if

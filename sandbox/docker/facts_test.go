@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/system"
 
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -29,14 +30,18 @@ func TestMissingWalls(t *testing.T) {
 		runtime string
 		wall    string
 	}{
-		"complete":       {func(*system.Info) {}, "", ""},
-		"known runtime":  {func(*system.Info) {}, "runc", ""},
-		"other runtime":  {func(*system.Info) {}, "runsc", "runtime runsc"},
-		"windows":        {func(i *system.Info) { i.OSType = "windows" }, "", "Linux containers"},
-		"rootless":       {func(i *system.Info) { i.SecurityOptions = append(i.SecurityOptions, "name=rootless") }, "", "box user"},
+		"complete":      {func(*system.Info) {}, "", ""},
+		"known runtime": {func(*system.Info) {}, "runc", ""},
+		"other runtime": {func(*system.Info) {}, "runsc", "runtime runsc"},
+		"windows":       {func(i *system.Info) { i.OSType = "windows" }, "", "Linux containers"},
+		"rootless":      {func(i *system.Info) { i.SecurityOptions = append(i.SecurityOptions, "name=rootless") }, "", ""},
+		"old rootless": {func(i *system.Info) {
+			i.SecurityOptions = append(i.SecurityOptions, "name=rootless")
+			i.CgroupVersion = "1"
+		}, "", "limits"},
 		"remapped":       {func(i *system.Info) { i.SecurityOptions = append(i.SecurityOptions, "name=userns") }, "", "box user"},
 		"no seccomp":     {func(i *system.Info) { i.SecurityOptions = nil }, "", "system call filter"},
-		"seccomp off":    {func(i *system.Info) { i.SecurityOptions = []string{"name=seccomp,profile=unconfined"} }, "", "system call filter"},
+		"seccomp off":    {func(i *system.Info) { i.SecurityOptions = []string{"name=seccomp,profile=unconfined"} }, "", ""}, // boxes get ours
 		"old seccomp":    {func(i *system.Info) { i.SecurityOptions = []string{"name=seccomp"} }, "", ""},
 		"no cgroups":     {func(i *system.Info) { i.CgroupDriver = "none" }, "", "limits"},
 		"no memory":      {func(i *system.Info) { i.MemoryLimit = false }, "", "memory limit"},
@@ -50,7 +55,7 @@ func TestMissingWalls(t *testing.T) {
 			info := goodInfo()
 			tt.change(&info)
 			f := factsOf(info)
-			f.Swap = true
+			f.Swap, f.User = true, os.Getuid()
 			err := f.missing(tt.runtime)
 			if tt.wall == "" {
 				if err != nil {
@@ -63,6 +68,36 @@ func TestMissingWalls(t *testing.T) {
 				t.Errorf("got %v, want the wall %q to be missing", err, tt.wall)
 			}
 		})
+	}
+}
+
+// A rootless engine of somebody else would run boxes as that user, and whose it
+// is must be known. An engine that runs as root serves whoever may ask it.
+func TestRootlessEngineOfAnother(t *testing.T) {
+	for user, options := range map[int]string{os.Getuid() + 1: "name=rootless", -1: "name=rootless", -2: ""} {
+		info := goodInfo()
+		info.SecurityOptions = append(info.SecurityOptions, options)
+		f := factsOf(info)
+		f.User = user
+		var wall *sandbox.WallError
+		if err := f.missing(""); errors.As(err, &wall) != (options != "") {
+			t.Errorf("engine of user %d, %s: got %v", user, options, err)
+		}
+	}
+}
+
+// Podman answers as Docker does, but its boxes would outlive their owner.
+func TestPodmanIsRefused(t *testing.T) {
+	podman := types.Version{Components: []types.ComponentVersion{{Name: "Podman Engine", Version: "4.3.1"}, {Name: "Conmon"}}}
+	moby := types.Version{Components: []types.ComponentVersion{{Name: "Engine", Version: "28.0.0"}, {Name: "containerd"}}}
+	if isPodman(moby) || !isPodman(podman) {
+		t.Error("Podman is not told from Docker")
+	}
+	f := factsOf(goodInfo())
+	f.Podman = true
+	var wall *sandbox.WallError
+	if err := f.missing(""); !errors.As(err, &wall) || wall.Wall != "box lifetime" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -67,6 +67,10 @@ func (f faulty) ContainerStart(ctx context.Context, id string, o container.Start
 // container and no further volume.
 func TestFaultyEngineLeavesNothing(t *testing.T) {
 	e := testEngine(t)
+	facts, err := e.ready(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	real := e.api
 	hanging := make(chan struct{})
 	t.Cleanup(func() { close(hanging) })
@@ -92,6 +96,7 @@ func TestFaultyEngineLeavesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f.api = real
 			bad := newEngine(f, Options{Log: testLog(t)})
+			bad.facts = &facts // the check would fail already
 			bad.agentFor = uniqueAgent(t, e)
 			s := testSpec(t, e)
 			s.Job = word()

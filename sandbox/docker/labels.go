@@ -9,6 +9,11 @@ const (
 	kindBox   = "box"   // a container in which a box runs
 	kindAgent = "agent" // a volume with the agent, and the container that fills it
 	kindImage = "image" // an image that we built or imported
+
+	// The volumes of a job have the kinds of sandbox.VolumeKind. This is one that
+	// an engine has made in the place of a volume that was gone, or while one is
+	// filled.
+	kindStray = "stray"
 )
 
 // Further labels. They inform people and decide what [Engine.Clean] keeps.

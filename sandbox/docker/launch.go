@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/glovebox-run/glovebox/images"
+	"github.com/glovebox-run/glovebox/sandbox"
 	"github.com/glovebox-run/glovebox/sandbox/wire"
 )
 
@@ -37,6 +38,8 @@ type plan struct {
 	config *container.Config
 	host   *container.HostConfig
 	hello  wire.Hello
+	// volumes must be there and of a job; the container's existence keeps them.
+	volumes []string
 }
 
 // errAgent marks what happens when the agent's volume is not as it should be,
@@ -52,21 +55,32 @@ func (e *Engine) launch(ctx context.Context, p plan, f Facts) (_ *conn, err erro
 	if err != nil {
 		return nil, err
 	}
+	if err := e.checkVolumes(ctx, p.volumes); err != nil {
+		return nil, errors.Join(err, remove(e.api, id), e.dropStrays(p.volumes))
+	}
 	stream, err := e.attach(ctx, id)
 	if err != nil {
 		return nil, errors.Join(err, remove(e.api, id))
 	}
-	c := newConn(ctx, e.api, id, stream)
+	c := newConn(ctx, e.api, id, p.host.Memory, stream)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	if err := e.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+	switch err := e.api.ContainerStart(ctx, id, container.StartOptions{}); {
+	case wentAway(err):
+		return nil, orCancelled(ctx, fmt.Errorf("start container: %w", err))
+	case err != nil:
 		return nil, orCancelled(ctx, fmt.Errorf("%w: %w", errAgent, err))
 	}
 	if err := greet(ctx, c, p.hello); err != nil {
 		return nil, orCancelled(ctx, fmt.Errorf("%w: %w%s", errAgent, err, because(c.Diagnosis())))
+	}
+	if p.hello.Key != nil {
+		if err := c.seal(p.hello.Key); err != nil {
+			return nil, err
+		}
 	}
 	e.log.Debug("box started", "box", c.ID(), "took", time.Since(begun))
 	return c, nil
@@ -102,8 +116,13 @@ func (e *Engine) create(ctx context.Context, p plan, f Facts) (string, error) {
 	name := "glovebox-" + p.config.Labels[Label] + "-" + word()
 	r, err := e.api.ContainerCreate(own, p.config, p.host, nil, nil, name)
 	if err != nil {
-		if cerrdefs.IsNotFound(err) {
+		switch {
+		case wentAway(err):
+			return "", &unsureError{name, fmt.Errorf("create container: %w", err)}
+		case cerrdefs.IsNotFound(err) && !p.host.NetworkMode.IsContainer():
 			err = fmt.Errorf("%w: %w", images.ErrNotFound, err)
+		case cerrdefs.IsInvalidArgument(err) && binds(p.host): // nothing else of ours is ever invalid
+			err = fmt.Errorf("%w: %w", sandbox.ErrNotMounted, err)
 		}
 		return "", errors.Join(fmt.Errorf("create container: %w", err), remove(e.api, name))
 	}
@@ -115,6 +134,52 @@ func (e *Engine) create(ctx context.Context, p plan, f Facts) (string, error) {
 		return "", errors.Join(err, remove(e.api, r.ID))
 	}
 	return r.ID, nil
+}
+
+// unsureError says that the engine went away and may have made a container.
+type unsureError struct {
+	name string
+	error
+}
+
+func (e *unsureError) Unwrap() error { return e.error }
+
+// An engine that is about to end answers on connections it has for some
+// seconds, and takes no new ones: a start that is cut off is tried again, at
+// most startTries times, after a pause that doubles.
+const (
+	startTries = 4
+	startPause = 250 * time.Millisecond
+)
+
+// again waits for an engine that went away during a start, and says whether
+// the start may be tried again: the engine is there. Of the start nothing is left.
+func (e *Engine) again(ctx context.Context, err error, try int) bool {
+	there := false
+	if try < startTries {
+		e.log.Warn("the engine does not answer; waiting for it", "error", err)
+		there = pause(ctx, startPause<<try) && back(ctx, e.api)
+	}
+	var unsure *unsureError
+	if errors.As(err, &unsure) {
+		ctx, cancel := cleanup()
+		defer cancel()
+		if err := removeOnce(ctx, e.api, unsure.name); err != nil && !cerrdefs.IsNotFound(err) {
+			e.log.Warn("could not look after a container that may have been made", "container", unsure.name, "error", err)
+			return false
+		}
+	}
+	return there
+}
+
+// pause waits for d and says whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // word is a name that nobody else takes.

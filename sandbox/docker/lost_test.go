@@ -1,10 +1,8 @@
 package docker
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -24,6 +22,13 @@ func TestI4LostBoxFailsTheCall(t *testing.T) {
 		"killed":  func(id string) error { return exec.Command("docker", "kill", id).Run() },
 		"removed": func(id string) error { return remove(e.api, id) },
 		"stopped": func(id string) error { return exec.Command("docker", "stop", "-t", "0", id).Run() },
+		"its process 1 killed": func(id string) error {
+			pid, err := exec.Command("docker", "inspect", "-f", "{{.State.Pid}}", id).Output()
+			if err != nil {
+				return err
+			}
+			return exec.Command("kill", "-9", strings.TrimSpace(string(pid))).Run()
+		},
 	}
 	for name, end := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -47,6 +52,9 @@ func TestI4LostBoxFailsTheCall(t *testing.T) {
 			}
 			if took := time.Since(begun); took > 5*time.Second {
 				t.Errorf("it took %s", took)
+			}
+			if name != "removed" && !strings.Contains(err.Error(), "was killed") { // the engine forgets what it removed
+				t.Errorf("the cause is not told: %v", err)
 			}
 			t.Log(err)
 			if err := b.Close(); err != nil {
@@ -83,38 +91,15 @@ func TestI4DeadAgentIsDiagnosed(t *testing.T) {
 // A process that holds boxes is killed with no chance to clean up.
 func TestI5OwnerKilled(t *testing.T) {
 	e := testEngine(t)
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), holdVariable+"="+toolsImage(t, e))
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	var boxes []string
-	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "holding"; {
-		id, ok := strings.CutPrefix(lines.Text(), "box ")
-		if !ok {
-			t.Fatal(lines.Text())
-		}
-		boxes = append(boxes, id)
-	}
-	if len(boxes) != 3 {
-		t.Fatalf("boxes %v", boxes)
-	}
-	for _, id := range boxes {
+	owner := startOwner(t, toolsImage(t, e))
+	for _, id := range owner.boxes {
 		if !there(t, e, id) {
 			t.Errorf("box %s is not held", id)
 		}
 	}
 	killed := time.Now()
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range boxes {
+	owner.kill()
+	for _, id := range owner.boxes {
 		awaitGone(t, e, id)
 	}
 	took := time.Since(killed)

@@ -17,14 +17,23 @@ type mounts struct {
 	tmpfs  map[string]string // place: options
 }
 
-// mountsFor lists everything that is mounted into a box: workspace and home,
-// the agent, /tmp, and an empty read-only file system over what is hidden and
+// mountsFor lists everything that is mounted into a box: workspace and home
+// (directories of the host, or volumes), the agent, /tmp, and an empty read-only file system over what is hidden and
 // over every volume of the image, which Docker would otherwise fill and keep.
 func mountsFor(s sandbox.Spec, volumes []string, agent string) (mounts, error) {
 	m := mounts{tmpfs: map[string]string{
 		"/tmp": writable(s, "mode=1777"),
 	}}
-	for _, d := range []struct{ place, source string }{{sandbox.Workspace, s.Workspace}, {sandbox.Home, s.Home}} {
+	for _, d := range []struct{ place, source, volume string }{
+		{sandbox.Workspace, s.Workspace, s.WorkspaceVolume}, {sandbox.Home, s.Home, s.HomeVolume},
+	} {
+		if d.volume != "" && d.source != "" {
+			return m, fmt.Errorf("can't mount both %.200q and the volume %.200q in a box", d.source, d.volume)
+		}
+		if d.volume != "" {
+			m.mounts = append(m.mounts, volumeMount(d.volume, d.place))
+			continue
+		}
 		if err := m.directory(s, d.place, d.source); err != nil {
 			return m, err
 		}
@@ -61,6 +70,15 @@ func (m *mounts) directory(s sandbox.Spec, place, source string) error {
 	return nil
 }
 
+// volumeMount mounts a volume of a job. Should it be gone, Docker makes an empty
+// one, which is no box's then: [Engine.Start] looks at the label.
+func volumeMount(name, place string) mount.Mount {
+	return mount.Mount{
+		Type: mount.TypeVolume, Source: name, Target: place,
+		VolumeOptions: &mount.VolumeOptions{NoCopy: true, Labels: map[string]string{Label: kindStray}},
+	}
+}
+
 // coverVolumes hides the image's volumes. One at or around a place of ours
 // can't be covered without harm, below a mounted directory the engine would
 // even make a directory on the host: such an image is refused.
@@ -80,11 +98,9 @@ func (m *mounts) coverVolumes(volumes []string, u sandbox.User) error {
 }
 
 // writable are the options of a temporary file system in which programs may
-// be run: Docker's default of noexec breaks builds. What lies in it counts as
-// memory, so it is full before the box is killed for it.
+// be run: Docker's default of noexec breaks builds.
 func writable(s sandbox.Spec, more string) string {
-	size := min(s.Limits.Disk, s.Limits.Memory/2)
-	return fmt.Sprintf("rw,exec,nosuid,nodev,size=%d,%s", size, more)
+	return fmt.Sprintf("rw,exec,nosuid,nodev,size=%d,%s", s.Limits.Temp(), more)
 }
 
 // covering are the options of an empty read-only file system. It belongs to

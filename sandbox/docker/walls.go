@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 
 	"github.com/docker/docker/api/types/container"
@@ -20,9 +21,6 @@ const (
 	// queueBytes of POSIX message queues for the box's user; the kernel's own
 	// default (RLIMIT_MSGQUEUE, getrlimit(2)).
 	queueBytes = 819200
-	// sharedMemory is the size of /dev/shm, Docker's default. What is used of
-	// it counts as memory.
-	sharedMemory = 64 << 20
 	// oomScore makes the kernel of a crowded host end boxes before the host's
 	// own processes. What runs in a box is at 1000, so it goes before the agent.
 	oomScore = 500
@@ -38,6 +36,9 @@ const agentDir = "/glovebox"
 // agentFile is the agent's program in a box.
 const agentFile = agentDir + "/agent"
 
+// boxID is what [conn.ID] is.
+var boxID = regexp.MustCompile(`^[0-9a-f]{12}$`)
+
 // circumstances are what decides about a box besides its Spec and its image.
 type circumstances struct {
 	Agent   string // the volume that holds the agent
@@ -45,6 +46,9 @@ type circumstances struct {
 	CPUs    int    // of the engine
 	Runtime string // "" is the engine's default
 	Owner   string // who holds the box
+	// Rootless says that the engine runs as the user who is asking: uid 0 of
+	// its containers is that user, and every other uid is nobody outside.
+	Rootless bool
 }
 
 // containerFor turns what a box shall be into what Docker has to be told. It
@@ -60,6 +64,12 @@ func containerFor(s sandbox.Spec, img imageFacts, c circumstances) (*container.C
 	}
 	if s.User.UID <= 0 || s.User.GID <= 0 {
 		return nil, nil, &sandbox.WallError{Wall: "box user", Why: fmt.Sprintf("a box never runs as %d:%d", s.User.UID, s.User.GID)}
+	}
+	if s.Network != "" && !boxID.MatchString(s.Network) {
+		return nil, nil, fmt.Errorf("can't join the network of %.80q: not the ID of a box", s.Network)
+	}
+	if c.Rootless {
+		s.User = sandbox.User{} // as that user outside, and without a capability inside
 	}
 	m, err := mountsFor(s, img.Volumes, c.Agent)
 	if err != nil {
@@ -90,7 +100,7 @@ func config(s sandbox.Spec, img imageFacts, c circumstances) *container.Config {
 		Cmd:         []string{},
 		User:        fmt.Sprintf("%d:%d", s.User.UID, s.User.GID),
 		WorkingDir:  "/",
-		Hostname:    "box",
+		Hostname:    hostname(s),
 		Env:         slices.Clone(img.Env), // a name without a value removes the image's variable
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 		StopSignal:  "SIGKILL",
@@ -107,30 +117,33 @@ func config(s sandbox.Spec, img imageFacts, c circumstances) *container.Config {
 	}
 }
 
+// hostname is the box's. One that joins a network has that of the box it joins:
+// Docker takes no other.
+func hostname(s sandbox.Spec) string {
+	if s.Network != "" {
+		return ""
+	}
+	return "box"
+}
+
 func hostConfig(s sandbox.Spec, c circumstances, m mounts) *container.HostConfig {
 	no := false
 	pids := s.Limits.PIDs
-	return &container.HostConfig{
+	h := &container.HostConfig{
 		AutoRemove: true,
 		LogConfig:  container.LogConfig{Type: "none"},
 		Runtime:    c.Runtime,
 
-		NetworkMode: "none",
-		// Without these Docker copies the host's name servers and search
-		// domains into the box. Nothing listens at the address, so a name
-		// fails at once.
-		DNS: []string{"127.0.0.1"}, DNSSearch: []string{"."}, DNSOptions: []string{},
-
 		Privileged:     false,
 		CapDrop:        []string{"ALL"},
-		SecurityOpt:    []string{"no-new-privileges"}, // the seccomp profile is the engine's own
+		SecurityOpt:    []string{"no-new-privileges", "seccomp=" + seccompProfile}, // nothing here turns AppArmor or SELinux off
 		ReadonlyRootfs: true,
 		IpcMode:        "private",
 		CgroupnsMode:   "private",
 		Init:           &no, // an engine may be configured to put its own process before the agent
 
 		OomScoreAdj: oomScore,
-		ShmSize:     min(sharedMemory, s.Limits.Memory/2),
+		ShmSize:     s.Limits.Shared(),
 		Tmpfs:       m.tmpfs,
 		Mounts:      m.mounts,
 
@@ -144,6 +157,21 @@ func hostConfig(s sandbox.Spec, c circumstances, m mounts) *container.HostConfig
 			},
 		},
 	}
+	setNetwork(s, h)
+	return h
+}
+
+// setNetwork gives a box nothing but loopback: its own, or that of another box,
+// whose resolv.conf and hosts it gets, too.
+func setNetwork(s sandbox.Spec, h *container.HostConfig) {
+	if s.Network != "" {
+		h.NetworkMode = container.NetworkMode("container:" + s.Network)
+		return
+	}
+	h.NetworkMode = "none"
+	// Without these Docker copies the host's name servers and search domains
+	// into the box. Nothing listens at the address, so a name fails at once.
+	h.DNS, h.DNSSearch, h.DNSOptions = []string{"127.0.0.1"}, []string{"."}, []string{}
 }
 
 // nanoCPUs is want processors; Docker refuses more than there are.

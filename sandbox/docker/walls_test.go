@@ -41,13 +41,22 @@ func TestContainerForGolden(t *testing.T) {
 		"verification": func(s *sandbox.Spec, _ *circumstances) {
 			s.Home = ""
 		},
+		"volume": func(s *sandbox.Spec, _ *circumstances) {
+			s.Workspace, s.Home = "", ""
+			s.WorkspaceVolume, s.HomeVolume = "glovebox-workspace-j-1-0123456789ab", "glovebox-home-j-1-0123456789ab"
+		},
 		"empty": func(s *sandbox.Spec, _ *circumstances) {
 			s.Workspace, s.Home, s.Hidden = "", "", nil
+		},
+		"joined": func(s *sandbox.Spec, _ *circumstances) {
+			s.Network = "0123456789ab"
 		},
 		"small": func(s *sandbox.Spec, c *circumstances) {
 			s.Limits = sandbox.Limits{Memory: 64 << 20, CPUs: 4, PIDs: 64, Disk: 8 << 20, Timeout: time.Second}
 			c.CPUs, c.Runtime = 1, "runsc"
 		},
+		// Only here a box is uid 0 inside, for there that is the caller.
+		"rootless": func(_ *sandbox.Spec, c *circumstances) { c.Rootless = true },
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +65,9 @@ func TestContainerForGolden(t *testing.T) {
 			config, host, err := containerFor(s, goldenImage, c)
 			if err != nil {
 				t.Fatal(err)
+			}
+			for i, o := range host.SecurityOpt {
+				host.SecurityOpt[i] = strings.Replace(o, seccompProfile, "<seccomp.json>", 1)
 			}
 			got, err := json.MarshalIndent(struct {
 				Config     *container.Config
@@ -99,6 +111,7 @@ func TestContainerForRefuses(t *testing.T) {
 		"no disk limit":            func(s *sandbox.Spec, _ *imageFacts) { s.Limits.Disk = 0 },
 		"relative workspace":       func(s *sandbox.Spec, _ *imageFacts) { s.Workspace = "todo" },
 		"the whole host":           func(s *sandbox.Spec, _ *imageFacts) { s.Workspace = "/" },
+		"directory and volume":     func(s *sandbox.Spec, _ *imageFacts) { s.WorkspaceVolume = "v" },
 		"unclean home":             func(s *sandbox.Spec, _ *imageFacts) { s.Home = "/home/ann/../bob" },
 		"hidden path":              func(s *sandbox.Spec, _ *imageFacts) { s.Hidden = []string{"a/b"} },
 		"hidden parent":            func(s *sandbox.Spec, _ *imageFacts) { s.Hidden = []string{".."} },

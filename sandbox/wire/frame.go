@@ -148,9 +148,7 @@ func readResult(r io.Reader, n int64, out *Output, head, tail int) (Result, erro
 	if err := checkResult(res, out, head, tail); err != nil {
 		return Result{}, err
 	}
-	for i := range res.Left {
-		res.Left[i].Command = Printable(res.Left[i].Command, MaxName)
-	}
+	printable(res.Left)
 	return res, nil
 }
 

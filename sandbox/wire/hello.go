@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Version is the protocol's; it rises with every change that an older host or
-// agent would misread.
+// Version is the protocol's; it rises with every release whose host or agent one
+// of an earlier release would misread. The first has 1. Between releases it
+// stays: there the build tells an agent that is not the host's own.
 const Version = 1
 
 // maxHello bounds one line of the handshake in bytes. Ours has about 120.
@@ -29,6 +30,9 @@ type Hello struct {
 	// Check asks the agent to hash its own binary, which costs it some
 	// milliseconds: engines ask where the agent was put by a way that can fail halfway.
 	Check bool `json:"check,omitempty"`
+	// Key, from the host, seals the stream after the handshake, see [Seal]; nil
+	// leaves it as it is. It is read before anything runs in the box.
+	Key []byte `json:"key,omitempty"`
 }
 
 // MismatchError says that the agent in the box is not the one that was wanted.

@@ -26,12 +26,12 @@ const (
 func Client(conn io.ReadWriteCloser) (*yamux.Session, error) {
 	c := config()
 	c.EnableKeepAlive = true
-	return yamux.Client(&guarded{ReadWriteCloser: conn}, c)
+	return yamux.Client(&guarded{ReadWriteCloser: &joined{ReadWriteCloser: conn}}, c)
 }
 
 // Server is the agent's end.
 func Server(conn io.ReadWriteCloser) (*yamux.Session, error) {
-	return yamux.Server(conn, config())
+	return yamux.Server(&joined{ReadWriteCloser: conn}, config())
 }
 
 func config() *yamux.Config {

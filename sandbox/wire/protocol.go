@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,12 @@ const (
 	PathRun  = "/run"  // POST: one line of JSON (Run), then raw stdin; answers with frames
 	PathFile = "/file" // GET path, max: File as a header, then the bytes. PUT path: the bytes; answers Wrote
 	PathList = "/list" // GET path, depth, max: List
+	PathLeft = "/left" // GET: LeftOver
+	PathDisk = "/disk" // GET walk, by: Disk
+	// PathTree is a directory, see package tree. POST path, skip..., names and
+	// the stamps that the host has: an archive of what has changed. PUT path,
+	// skip... and an archive: its entries' new stamps, 12 bytes each.
+	PathTree = "/tree"
 )
 
 // FileHeader carries the [File] of a GET as JSON; StatusFileError is the
@@ -40,6 +47,10 @@ const (
 	// may be in bytes.
 	MaxLeft = 20
 	MaxName = 200
+	// MaxRecent is how much of the output of what commands left running is kept,
+	// in bytes; MaxLeftOver bounds the JSON that carries it and the processes.
+	MaxRecent   = 64 << 10
+	MaxLeftOver = 2*MaxRecent + maxResult
 	// MaxEntries is how many entries a listing may have, MaxList how long it is in bytes.
 	MaxEntries = 10000
 	MaxList    = 4 << 20
@@ -47,6 +58,9 @@ const (
 	MaxMessage = 500
 	// MaxPath is Linux's PATH_MAX in bytes.
 	MaxPath = 4096
+	// TreeIncoming is the name at the top of a directory under which the agent
+	// keeps an archive of PathTree until it is whole. It never travels.
+	TreeIncoming = ".glovebox-incoming"
 	// MaxHeader bounds the header of an HTTP answer in bytes.
 	MaxHeader = 16 << 10
 )
@@ -73,12 +87,38 @@ type Result struct {
 	Saved    bool      `json:"saved,omitempty"`
 	Nanos    int64     `json:"nanos"`
 	Left     []Process `json:"left,omitempty"`
+	// Limits are the limits of the box that were hit while the command ran,
+	// each once; Shared says that something else ran in the box meanwhile,
+	// which may be what hit them.
+	Limits []string `json:"limits,omitempty"`
+	Shared bool     `json:"shared,omitempty"`
 }
+
+// The names in Result.Limits: what an agent can know of its box. How large a
+// limit is the host knows by itself.
+const (
+	LimitMemory     = "memory"
+	LimitHostMemory = "host memory" // killed for want of memory, and not by the box's own limit
+	LimitPIDs       = "pids"
+	LimitFileSize   = "file size"
+	LimitTemp       = "temporary files"
+	LimitShared     = "shared memory" // /dev/shm
+)
 
 // Process is a process that was left.
 type Process struct {
 	PID     int    `json:"pid"`
 	Command string `json:"command"`
+}
+
+// LeftOver is what commands that have ended left running, and the end of what
+// it has written since; Dropped bytes came before that. Limits are those of
+// the box that were hit since the last Result or LeftOver, each once.
+type LeftOver struct {
+	Left    []Process `json:"left,omitempty"`
+	Output  []byte    `json:"output,omitempty"`
+	Dropped int64     `json:"dropped,omitempty"`
+	Limits  []string  `json:"limits,omitempty"`
 }
 
 // File is what the agent says about a path.
@@ -97,8 +137,37 @@ type Wrote struct {
 
 // List answers a listing.
 type List struct {
-	Entries []File `json:"entries"`
-	More    bool   `json:"more,omitempty"`
+	Entries Entries `json:"entries"`
+	More    bool    `json:"more,omitempty"`
+}
+
+// Entries are at most [MaxEntries] files; more are no listing.
+type Entries []File
+
+// UnmarshalJSON implements json.Unmarshaler. It counts while it reads: 4 MiB
+// of "{}," would become 200 MB of entries before anybody could count them.
+func (e *Entries) UnmarshalJSON(data []byte) error {
+	*e = nil
+	d := json.NewDecoder(bytes.NewReader(data))
+	switch first, err := d.Token(); {
+	case err != nil:
+		return err
+	case first == nil: // null
+		return nil
+	case first != json.Delim('['):
+		return errors.New("no list")
+	}
+	for d.More() {
+		if len(*e) == MaxEntries {
+			return fmt.Errorf("more than %d entries", MaxEntries)
+		}
+		var f File
+		if err := d.Decode(&f); err != nil {
+			return err
+		}
+		*e = append(*e, f)
+	}
+	return nil
 }
 
 // Reasons of an [Error] that callers branch on.

@@ -2,11 +2,14 @@ package openai
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
 // chunk is what we read of a chunk, or of a whole answer that was not
@@ -17,6 +20,8 @@ type chunk struct {
 	Provider string   `json:"provider"`
 	Choices  []choice `json:"choices"`
 	Usage    *usage   `json:"usage"`
+	// Routing is OpenRouter's account of who was asked.
+	Routing json.RawMessage `json:"openrouter_metadata"`
 }
 
 type choice struct {
@@ -30,6 +35,8 @@ type delta struct {
 	Content json.RawMessage `json:"content"`
 	Refusal string          `json:"refusal"`
 	Calls   []callDelta     `json:"tool_calls"`
+	// Reasoning is in OpenRouter's form, which wants it back.
+	Reasoning json.RawMessage `json:"reasoning_details"`
 }
 
 type callDelta struct {
@@ -46,6 +53,7 @@ type assembly struct {
 	earlier int // calls in the conversation before
 	out     model.Reply
 	text    strings.Builder
+	thought reasoning
 	calls   []*call
 	byIndex map[int]*call
 	chosen  bool // there was a choice
@@ -56,10 +64,28 @@ type call struct {
 	arguments strings.Builder
 }
 
+// Marks in [model.Reply.Tolerated] of calls that were understood.
+const (
+	markObject   = "arguments as object"
+	markNoIndex  = "call without index"
+	markSameSpot = "index of another call"
+	markNoID     = "call without id"
+	markSameID   = "id of another call"
+	markNoArgs   = "empty arguments"
+	markFinish   = "finish_reason of a reply without calls"
+)
+
+// tolerate notes once what was not as agreed on.
+func (a *assembly) tolerate(mark string) {
+	if !slices.Contains(a.out.Tolerated, mark) {
+		a.out.Tolerated = append(a.out.Tolerated, mark)
+	}
+}
+
 func (a *assembly) add(raw []byte) error {
 	var c chunk
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return &model.Error{Fault: model.FaultServer, Status: http.StatusOK, Message: "the answer has a chunk that can't be read: " + first(err.Error(), 200), Usage: a.out.Usage, Err: err}
+		return &model.Error{Fault: model.FaultServer, Status: http.StatusOK, Message: "the answer has a chunk that can't be read: " + wire.First(err.Error(), 200), Err: err}
 	}
 	if a.out.ID == "" {
 		a.out.ID = c.ID
@@ -70,6 +96,9 @@ func (a *assembly) add(raw []byte) error {
 	}
 	if c.Usage != nil {
 		a.out.Usage = c.Usage.model()
+	}
+	if wire.Present(c.Routing) {
+		a.out.Routing = joined(a.out.Routing, routing(c.Routing))
 	}
 	for _, ch := range c.Choices {
 		if ch.Index != 0 {
@@ -83,6 +112,22 @@ func (a *assembly) add(raw []byte) error {
 		}
 	}
 	return nil
+}
+
+// failed gives the failure of an answer that had begun the answer's id, under
+// which its cost can be looked up, and who had begun to answer. One that the caller ended becomes a fault
+// for it. What the answer has told of its usage is left out: some servers
+// count while they speak, and the last count is missing.
+func (a *assembly) failed(err error) error {
+	var e *model.Error
+	if !errors.As(err, &e) {
+		e = &model.Error{Fault: model.FaultCancelled, Err: err}
+	}
+	e.Model = a.out.Model
+	if e.ID == "" && idForm.MatchString(a.out.ID) {
+		e.ID = a.out.ID
+	}
+	return e
 }
 
 // served notes who answers. An answer that changes its mind about it names
@@ -100,6 +145,7 @@ func (a *assembly) served(name string) {
 func (a *assembly) delta(d delta) {
 	a.text.WriteString(text(d.Content))
 	a.text.WriteString(d.Refusal)
+	a.thought.add(d.Reasoning)
 	for _, cd := range d.Calls {
 		c := a.find(cd)
 		if c.id == "" {
@@ -108,7 +154,11 @@ func (a *assembly) delta(d delta) {
 		if c.name == "" {
 			c.name = cd.Function.Name
 		}
-		c.arguments.WriteString(arguments(cd.Function.Arguments))
+		args, isText := arguments(cd.Function.Arguments)
+		c.arguments.WriteString(args)
+		if !isText {
+			a.tolerate(markObject)
+		}
 	}
 }
 
@@ -118,10 +168,16 @@ func (a *assembly) find(d callDelta) *call {
 	var c *call
 	if d.Index != nil {
 		c = a.byIndex[*d.Index]
-	} else if n := len(a.calls); n > 0 {
-		c = a.calls[n-1]
+	} else {
+		a.tolerate(markNoIndex)
+		if n := len(a.calls); n > 0 {
+			c = a.calls[n-1]
+		}
 	}
 	if c == nil || c.over(d) {
+		if c != nil && d.Index != nil {
+			a.tolerate(markSameSpot)
+		}
 		c = &call{}
 		a.calls = append(a.calls, c)
 	}
@@ -146,22 +202,32 @@ func (c *call) over(d callDelta) bool {
 // reply is the whole answer.
 func (a *assembly) reply() (model.Reply, error) {
 	if !a.chosen {
-		return model.Reply{}, &model.Error{Fault: model.FaultServer, Status: http.StatusOK, Message: "the server answered without an answer (no choices)", Usage: a.out.Usage}
+		return model.Reply{}, &model.Error{Fault: model.FaultServer, Status: http.StatusOK, Message: "the server answered without an answer (no choices)", ID: a.out.ID, Usage: a.out.Usage}
 	}
-	out := a.out
-	out.Content = a.text.String()
+	var made []model.Call
 	seen := map[string]bool{}
 	for i, c := range a.calls {
 		if c.id == "" || seen[c.id] {
+			mark := markNoID
+			if c.id != "" {
+				mark = markSameID
+			}
+			a.tolerate(mark)
 			c.id = fmt.Sprintf("call_%d", a.earlier+i+1)
 		}
 		seen[c.id] = true
 		args := c.arguments.String()
 		if strings.TrimSpace(args) == "" {
 			args = "{}"
+			a.tolerate(markNoArgs)
 		}
-		out.Calls = append(out.Calls, model.Call{ID: c.id, Name: c.name, Arguments: args})
+		made = append(made, model.Call{ID: c.id, Name: c.name, Arguments: args})
 	}
+	if f := a.out.Finish; len(made) > 0 && f != model.FinishCalls && f != model.FinishLength {
+		a.tolerate(markFinish) // not decisive: what was called is run
+	}
+	out := a.out
+	out.Content, out.Calls, out.Reasoning = a.text.String(), made, a.thought.whole()
 	return out, nil
 }
 
@@ -186,10 +252,9 @@ func text(raw json.RawMessage) string {
 
 // arguments are a piece of JSON text, or an object where a server forgot to
 // make text of it.
-func arguments(raw json.RawMessage) string {
-	var s string
-	if !present(raw) || json.Unmarshal(raw, &s) == nil {
-		return s
+func arguments(raw json.RawMessage) (s string, isText bool) {
+	if !wire.Present(raw) || json.Unmarshal(raw, &s) == nil {
+		return s, true
 	}
-	return string(raw)
+	return string(raw), false
 }

@@ -3,8 +3,9 @@
 //
 // A request goes Reply → request.go (our messages in the SDK's types) → the
 // SDK → transport.go (our fields merged in, headers) → the server. The answer
-// comes back sse.go (events out of bytes) → transport.go (errors in whatever
-// clothes, cut streams) → assemble.go (one [model.Reply] out of chunks). The
+// comes back through package wire (silence, bounds, events out of bytes) →
+// lines.go (errors in whatever clothes, cut streams) → assemble.go (one
+// [model.Reply] out of chunks). The
 // SDK in the middle serializes and sends; it never sees a raw stream, because
 // it takes cut streams for complete ones and loses errors, costs and the
 // upstream's name. fault.go says what kind of failure a failure is.
@@ -22,13 +23,7 @@ import (
 	sdk "github.com/sashabaranov/go-openai"
 
 	"github.com/glovebox-run/glovebox/runner/model"
-)
-
-// Bounds of what is read from a server.
-const (
-	maxBody   = 32 << 20 // of one answer
-	maxEvent  = 8 << 20  // of one event of a stream
-	maxErrors = 64 << 10 // of the body of an error
+	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
 // Config describes a server and the model that is asked there.
@@ -53,15 +48,18 @@ type Config struct {
 	// the reasoning). Comments in the stream count as signs of life. There is
 	// no limit to a whole answer.
 	FirstByte, Idle time.Duration
-	// HTTP is what requests are sent with; nil is a transport of its own.
+	// HTTP is what requests are sent with; nil is a transport of its own. Wrap,
+	// if not nil, is put around it: a recorder.
 	HTTP http.RoundTripper
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Client is a [model.Model]. It is safe for concurrent use.
 type Client struct {
-	config Config
-	http   *http.Client
-	sdk    *sdk.Client
+	config  Config
+	http    *http.Client
+	watched *wire.Transport
+	sdk     *sdk.Client
 }
 
 var _ model.Model = (*Client)(nil)
@@ -70,42 +68,30 @@ var _ model.Model = (*Client)(nil)
 func New(c Config) *Client {
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	c.Key = strings.TrimSpace(c.Key)
-	if c.FirstByte == 0 {
-		c.FirstByte = 5 * time.Minute
-	}
-	if c.Idle == 0 {
-		c.Idle = 5 * time.Minute
-	}
-	if c.HTTP == nil {
-		c.HTTP = newHTTP()
-	}
-	h := &http.Client{
-		Transport: &transport{config: c, limit: maxBody},
-		// A key must never travel to another address.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	watched := wire.Transport{Base: c.HTTP, Key: c.Key, FirstByte: c.FirstByte, Idle: c.Idle, Wrap: c.Wrap}.Patient()
+	h := wire.Client(&transport{config: c, next: watched})
 	sc := sdk.DefaultConfig(c.Key)
 	sc.BaseURL = c.BaseURL
 	sc.HTTPClient = h
-	return &Client{config: c, http: h, sdk: sdk.NewClientWithConfig(sc)}
+	return &Client{config: c, http: h, watched: watched, sdk: sdk.NewClientWithConfig(sc)}
 }
 
 // Close closes the connections that are kept open; requests under way go on.
-func (c *Client) Close() {
-	if t, ok := c.config.HTTP.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
-}
+func (c *Client) Close() { c.watched.CloseIdleConnections() }
 
 // Reply implements [model.Model].
 func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error) {
+	if c.config.Model == "" {
+		// OpenRouter would ask the account's default model.
+		return model.Reply{}, &model.Error{Fault: model.FaultRequest, Message: "no model is asked for"}
+	}
 	start := time.Now()
 	stream, err := c.sdk.CreateChatCompletionStream(ctx, c.request(r))
 	if err != nil {
 		return model.Reply{}, c.fault(ctx, err)
 	}
 	defer stream.Close()
-	a := assembly{earlier: callsIn(r.Messages)}
+	a := assembly{earlier: callsIn(r.Messages), out: model.Reply{ID: replyID(stream.Header())}}
 	for {
 		raw, err := stream.RecvRaw()
 		if err == io.EOF { // and not an error that wraps it: that is a cut
@@ -115,7 +101,7 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 			err = a.add(raw)
 		}
 		if err != nil {
-			return model.Reply{}, c.fault(ctx, err)
+			return model.Reply{}, a.failed(c.fault(ctx, err))
 		}
 	}
 	reply, err := a.reply()
@@ -128,7 +114,7 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 func (c *Client) Get(ctx context.Context, path string, limit int64) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.config.BaseURL+path, nil)
 	if err != nil {
-		return nil, &model.Error{Fault: model.FaultRequest, Message: "the base URL can't be used: " + clean(err.Error(), c.config.Key)}
+		return nil, &model.Error{Fault: model.FaultRequest, Message: "the base URL can't be used: " + wire.Clean(err.Error(), c.config.Key)}
 	}
 	if c.config.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.config.Key)
@@ -160,5 +146,5 @@ func (c *Client) fault(ctx context.Context, err error) error {
 		return e
 	}
 	// What is left are the SDK's own refusals: nothing was sent.
-	return &model.Error{Fault: model.FaultRequest, Message: clean(err.Error(), c.config.Key)}
+	return &model.Error{Fault: model.FaultRequest, Message: wire.Clean(err.Error(), c.config.Key)}
 }

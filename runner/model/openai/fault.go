@@ -2,23 +2,22 @@ package openai
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
 // answer is a failure as it came: 200 for an error inside an answer.
 type answer struct {
 	status int
+	host   string // of the server
 	header http.Header
 	body   []byte
 	key    string
@@ -27,15 +26,19 @@ type answer struct {
 // failure is the error object of all the forms of it that are known: OpenAI's,
 // OpenRouter's with its metadata, and the flat ones of local servers.
 type failure struct {
-	Code     json.RawMessage `json:"code"` // a number, or a word
-	Message  string          `json:"message"`
-	Type     string          `json:"type"`
+	Code    json.RawMessage `json:"code"` // a number, or a word
+	Message string          `json:"message"`
+	Type    string          `json:"type"`
+	Details struct {
+		Code string `json:"error_code"`
+	} `json:"details"`
 	Metadata struct {
 		Limit     string            `json:"limit_source"`
+		Reason    string            `json:"reason"`
 		ErrorType string            `json:"error_type"`
 		Provider  string            `json:"provider_name"`
 		Raw       json.RawMessage   `json:"raw"`
-		Reasons   []string          `json:"reasons"`
+		Reasons   []string          `json:"reasons"` // of moderation
 		Headers   map[string]string `json:"headers"`
 	} `json:"metadata"`
 }
@@ -43,87 +46,46 @@ type failure struct {
 // classify says what kind of failure an answer is.
 func classify(a answer) *model.Error {
 	f := parseFailure(a.body)
-	e := &model.Error{Status: a.status, Message: f.text(a), RetryAfter: f.retryAfter(a.header, time.Now())}
+	e := &model.Error{Status: a.status, Message: f.text(a), RetryAfter: f.retryAfter(a.header, time.Now()), ID: replyID(a.header)}
 	status := a.status
 	if status/100 == 2 {
 		status = f.status()
 	}
-	e.Fault = f.fault(status, e.RetryAfter)
+	for _, r := range rules() {
+		if r.matches(status, a.host, f, e.RetryAfter) {
+			e.Fault, e.Once = r.fault, r.once
+			return e
+		}
+	}
+	e.Fault = model.FaultServer
 	return e
 }
 
-// fault is by status first; words decide where one status means two things.
-func (f failure) fault(status int, retryAfter time.Duration) model.Fault {
-	switch {
-	case status == 401:
-		return model.FaultKey
-	case status == 403:
-		return f.forbidden()
-	case status == 402 && f.Metadata.Limit == "openrouter_in_flight_budget" && retryAfter > 0:
-		return model.FaultRateLimit // money held for requests under way; it comes back
-	case status == 402:
-		return model.FaultCredits
-	case status == 404:
-		return model.FaultNotFound
-	case status == 429:
-		return f.limited(retryAfter)
-	case status == 408 || status >= 500:
-		return model.FaultServer
-	case f.code() == "model_not_found":
-		return model.FaultNotFound
-	case status >= 300:
-		return model.FaultRequest
-	default:
-		return model.FaultServer
+// words are all that stands in a failure to be read by programs.
+func (f failure) words() []string {
+	words := []string{f.code(), f.Metadata.ErrorType, f.Type, f.Details.Code, f.Metadata.Reason, f.Metadata.Limit}
+	if len(f.Metadata.Reasons) > 0 {
+		words = append(words, "moderation")
 	}
+	return words
 }
 
-func (f failure) forbidden() model.Fault {
-	switch {
-	case len(f.Metadata.Reasons) > 0:
-		return model.FaultRequest // moderation: the text, not the key
-	case strings.HasPrefix(f.Metadata.Limit, "openrouter_"):
-		return model.FaultCredits // a budget that the key has at the provider
-	default:
-		return model.FaultKey
-	}
-}
-
-// perDay is a wait that is no limit per minute any more.
-const perDay = 10 * time.Minute
-
-func (f failure) limited(retryAfter time.Duration) model.Fault {
-	switch f.code() {
-	case "insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "enforced_spend_limit_reached":
-		return model.FaultCredits
-	}
-	// OpenRouter's limit of free models names itself only in words.
-	words := strings.ToLower(f.Message)
-	if retryAfter > perDay || strings.Contains(words, "per-day") || strings.Contains(words, "per day") {
-		return model.FaultDailyLimit
-	}
-	return model.FaultRateLimit
+// says reports whether one of the words is word, whose end may be a "*".
+func (f failure) says(word string) bool {
+	start, open := strings.CutSuffix(word, "*")
+	return slices.ContainsFunc(f.words(), func(w string) bool {
+		return w == word || open && strings.HasPrefix(w, start)
+	})
 }
 
 // status is the one that an error inside a 200 would have had.
 func (f failure) status() int {
-	code := f.code()
-	if n, err := strconv.Atoi(code); err == nil && n >= 400 && n < 600 {
+	if n, err := strconv.Atoi(f.code()); err == nil && n >= 400 && n < 600 {
 		return n
 	}
-	for _, word := range []string{code, f.Metadata.ErrorType, f.Type} {
-		switch word {
-		case "rate_limit_exceeded", "rate_limit_error", "slow_down", "insufficient_quota", "credit_balance_exhausted":
-			return http.StatusTooManyRequests
-		case "context_length_exceeded", "invalid_request", "invalid_request_error", "invalid_prompt", "max_tokens_exceeded",
-			"token_limit_exceeded", "content_policy_violation", "unprocessable", "payload_too_large":
-			return http.StatusBadRequest
-		case "authentication", "authentication_error":
-			return http.StatusUnauthorized
-		case "payment_required":
-			return http.StatusPaymentRequired
-		case "not_found", "model_not_found":
-			return http.StatusNotFound
+	for _, word := range f.words() {
+		if n, ok := statuses()[word]; ok {
+			return n
 		}
 	}
 	return http.StatusInternalServerError
@@ -146,7 +108,7 @@ func parseFailure(body []byte) failure {
 		return failure{}
 	}
 	var f failure
-	if present(outer.Error) && json.Unmarshal(outer.Error, &f) == nil {
+	if wire.Present(outer.Error) && json.Unmarshal(outer.Error, &f) == nil {
 		return f
 	}
 	f = failure{Message: text(outer.Error), Type: outer.Type, Code: outer.Code}
@@ -163,7 +125,7 @@ func parseFailure(body []byte) failure {
 	if f.Message == "" {
 		f.Message = outer.Message
 	}
-	if f.Message == "" && present(outer.Detail) {
+	if f.Message == "" && wire.Present(outer.Detail) {
 		f.Message = string(outer.Detail)
 	}
 	return f
@@ -188,68 +150,37 @@ func (f failure) text(a answer) string {
 	if strings.TrimSpace(message) == "" {
 		message = http.StatusText(a.status)
 	}
-	return clean(message, a.key)
+	return wire.Clean(message, a.key)
 }
 
 // retryAfter is how long the server asks to wait: Retry-After in seconds or as
 // a date, else OpenRouter's X-RateLimit-Reset in milliseconds since 1970.
 func (f failure) retryAfter(h http.Header, now time.Time) time.Duration {
-	const longest = 48 * time.Hour
 	value := h.Get("Retry-After")
 	if value == "" {
 		value = f.Metadata.Headers["Retry-After"]
 	}
-	if s, err := strconv.ParseFloat(value, 64); err == nil && s > 0 {
-		return time.Duration(min(s, longest.Seconds()) * float64(time.Second))
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(at.Sub(now), 0), longest)
+	if wait := wire.RetryAfter(value, now); wait > 0 {
+		return wait
 	}
 	reset := h.Get("X-RateLimit-Reset")
 	if reset == "" {
 		reset = f.Metadata.Headers["X-RateLimit-Reset"]
 	}
 	if ms, err := strconv.ParseInt(reset, 10, 64); err == nil && ms > 1e12 {
-		return min(max(time.UnixMilli(ms).Sub(now), 0), longest)
+		return min(max(time.UnixMilli(ms).Sub(now), 0), wire.LongestWait)
 	}
 	return 0
 }
 
-// keyLike is what keys of the known providers look like, also when a server
-// quotes one half hidden.
-var keyLike = regexp.MustCompile(`\bsk-[A-Za-z0-9_*.-]{6,}`)
+// idForm is what a reply's id looks like where it can be asked for again.
+var idForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 
-// shortestKey is a length below which a key is no secret, and removing it
-// would only take letters out of words.
-const shortestKey = 6
-
-// clean makes text of a server fit for people: without keys, on one line,
-// without control characters, at most 500 bytes.
-func clean(s, key string) string {
-	if len(key) >= shortestKey {
-		s = strings.ReplaceAll(s, key, "[key]")
+// replyID is OpenRouter's id of a reply, which is known before the reply has
+// begun; "" where there is none.
+func replyID(h http.Header) string {
+	if id := h.Get("X-Generation-Id"); idForm.MatchString(id) {
+		return id
 	}
-	s = keyLike.ReplaceAllString(s, "[key]")
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	return first(strings.Join(strings.Fields(s), " "), 500)
-}
-
-// first is at most the first n bytes of s, on a whole character.
-func first(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
-}
-
-func isContext(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return ""
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
 // Error statuses, as the providers send them.
@@ -37,7 +38,21 @@ func TestStatus(t *testing.T) {
 			model.FaultRateLimit, ""},
 		"402 in flight, without a time": {status(402, `{"error":{"message":"x","metadata":{"limit_source":"openrouter_in_flight_budget"}}}`), model.FaultCredits, ""},
 		"404":                           {status(404, `{"error":{"message":"No endpoints found"}}`), model.FaultNotFound, "No endpoints found"},
-		"400":                           {status(400, `{"error":{"message":"context too long","code":"context_length_exceeded"}}`), model.FaultRequest, ""},
+		"400":                           {status(400, `{"error":{"message":"context too long","code":"context_length_exceeded"}}`), model.FaultContext, ""},
+		"400 window of llama.cpp":       {status(400, `{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}`), model.FaultContext, ""},
+		"400 window of vLLM":            {status(400, `{"object":"error","message":"This model's maximum context length is 4096 tokens.","code":400}`), model.FaultContext, ""},
+		"400 window of OpenRouter":      {status(400, `{"error":{"code":400,"message":"x","metadata":{"error_type":"context_length_exceeded"}}}`), model.FaultContext, ""},
+		"400 tools of Ollama":           {status(400, `{"error":{"message":"registry.ollama.ai/library/gemma:2b does not support tools","type":"api_error"}}`), model.FaultTools, ""},
+		"400 tools and effort":          {status(400, `{"error":{"message":"Function tools with reasoning_effort are not supported for gpt-6-astra in /v1/chat/completions."}}`), model.FaultTools, ""},
+		"404 tools of OpenRouter":       {status(404, `{"error":{"code":404,"message":"No endpoints found that support tool use. To learn more, see"}}`), model.FaultTools, ""},
+		"500 tools of llama.cpp":        {status(500, `{"error":{"code":500,"message":"tools param requires --jinja flag","type":"server_error"}}`), model.FaultTools, ""},
+		"400 no valid id":               {status(400, `{"error":{"code":400,"message":"a/b is not a valid model ID"}}`), model.FaultNotFound, ""},
+		"400 spend limit of Anthropic":  {status(400, `{"error":{"message":"You have reached your specified API usage limits."}}`), model.FaultCredits, ""},
+		"402 too large":                 {status(402, `{"error":{"code":402,"message":"x","metadata":{"reason":"weight_exceeds_budget","limit_source":"openrouter_credits"}}}`, "Retry-After", "3"), model.FaultCredits, ""},
+		"429 spend cap of Anthropic":    {status(429, `{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}`), model.FaultCredits, ""},
+		"503 slow down":                 {status(503, `{"error":{"message":"x","code":"slow_down"}}`), model.FaultRateLimit, ""},
+		"503 overloaded":                {status(503, `{"error":{"message":"x","code":"server_is_overloaded"}}`), model.FaultServer, ""},
+		"524":                           {status(524, ``), model.FaultServer, ""},
 		"400 no such model":             {status(400, `{"error":{"message":"x","code":"model_not_found"}}`), model.FaultNotFound, ""},
 		"413":                           {status(413, ``), model.FaultRequest, "Request Entity Too Large"},
 		"422":                           {status(422, `{"detail":[{"msg":"bad"}]}`), model.FaultRequest, `[{"msg":"bad"}]`},
@@ -64,6 +79,68 @@ func TestStatus(t *testing.T) {
 				t.Errorf("got %s, %d: %.700s", e.Fault, e.Status, e.Message)
 			}
 		})
+	}
+}
+
+// Two answers have been seen that were slips of the server: they are worth one
+// more attempt, and only there.
+func TestOnce(t *testing.T) {
+	none := `{"error":{"code":400,"message":"No models provided"}}`
+	gone := `{"error":{"message":"The model does not exist","type":"invalid_request_error","code":"model_not_found"}}`
+	for name, c := range map[string]struct {
+		host   string
+		handle http.HandlerFunc
+		fault  model.Fault
+		once   bool
+	}{
+		"no models":        {"openrouter.ai", status(400, none), model.FaultRequest, true},
+		"OpenAI's 404":     {"api.openai.com", status(404, gone), model.FaultNotFound, true},
+		"everybody's 404":  {"openrouter.ai", status(404, gone), model.FaultNotFound, false},
+		"a hostile cousin": {"api.openai.com.evil.example", status(404, gone), model.FaultNotFound, false},
+		"another 400":      {"api.openai.com", status(400, `{"error":{"message":"bad"}}`), model.FaultRequest, false},
+	} {
+		s, _ := server(t, c.handle)
+		client := New(Config{BaseURL: "http://" + c.host + "/v1", Model: "a/b", HTTP: redirected(s.Listener.Addr().String())})
+		_, err := client.Reply(context.Background(), hi())
+		client.Close()
+		if e := asError(t, err); e.Fault != c.fault || e.Once != c.once {
+			t.Errorf("%s: %s, once %v", name, e.Fault, e.Once)
+		}
+	}
+}
+
+// redirected is a transport that finds every host at addr.
+func redirected(addr string) *http.Transport {
+	return &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}}
+}
+
+// What a failed answer was called is kept, so that its cost can be looked up:
+// the header's id comes before the first byte of the answer.
+func TestFailedReplyHasItsID(t *testing.T) {
+	withHeader := func(lines ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Generation-Id", "gen-header")
+			stream(lines...)(w, r)
+		}
+	}
+	for name, c := range map[string]struct {
+		handle http.HandlerFunc
+		want   string
+	}{
+		"cut before the first chunk": {withHeader(": OPENROUTER PROCESSING\n"), "gen-header"},
+		"cut after text":             {withHeader(said("Hello")), "gen-header"},
+		"cut, no header":             {stream(said("Hello")), "gen-1"},
+		"an error inside":            {withHeader(said("He"), data(`{"error":{"message":"boom"}}`)), "gen-header"},
+		"a status":                   {status(504, ``, "X-Generation-Id", "gen-late"), "gen-late"},
+		"a hostile id":               {status(504, ``, "X-Generation-Id", "../../keys?x="), ""},
+		"no choices":                 {withHeader(done1), "gen-header"},
+	} {
+		_, err := ask(t, c.handle)
+		if e := asError(t, err); e.ID != c.want {
+			t.Errorf("%s: %q, want %q", name, e.ID, c.want)
+		}
 	}
 }
 
@@ -101,7 +178,10 @@ func TestFalse200(t *testing.T) {
 		"error as text":            {stream(data(`{"error":"boom"}`)), model.FaultServer, "boom"},
 		"error of 429":             {stream(data(`{"error":{"code":429,"message":"slow"}}`)), model.FaultRateLimit, "slow"},
 		"error of a word":          {stream(data(`{"error":{"code":"server_error","message":"oops"}}`)), model.FaultServer, "oops"},
-		"error of a full window":   {stream(data(`{"error":{"message":"too long","code":"context_length_exceeded"}}`)), model.FaultRequest, "too long"},
+		"error of a full window":   {stream(data(`{"error":{"message":"too long","code":"context_length_exceeded"}}`)), model.FaultContext, "too long"},
+		"error of overload":        {stream(data(`{"error":{"message":"busy","code":"provider_overloaded"}}`)), model.FaultServer, "busy"},
+		"error of slowness":        {stream(data(`{"error":{"message":"busy","code":"slow_down"}}`)), model.FaultRateLimit, "busy"},
+		"error of an empty purse":  {stream(data(`{"error":{"message":"busy","code":"insufficient_quota"}}`)), model.FaultCredits, "busy"},
 		"error of 401":             {stream(data(`{"error":{"code":401,"message":"` + key + `"}}`)), model.FaultKey, "[key]"},
 		"cut after text":           {stream(said("Hello")), model.FaultServer, "cut off"},
 		"cut in an event":          {stream(said("Hello"), `data: {"choices":[{"del`), model.FaultServer, "cut off"},
@@ -136,11 +216,11 @@ func TestEndlessAnswers(t *testing.T) {
 		line  string
 		limit int
 	}{
-		"one line":       {strings.Repeat("x", 1<<16), maxBody},
+		"one line":       {strings.Repeat("x", 1<<16), wire.MaxBody},
 		"chunks":         {said(strings.Repeat("x", 1<<16)), 2 << 20},
-		"comments":       {": " + strings.Repeat("x", 1<<16) + "\n", maxBody},
+		"comments":       {": " + strings.Repeat("x", 1<<16) + "\n", wire.MaxBody},
 		"short lines":    {"data: [\n" + strings.Repeat("data: 1,\n", 8<<10), 2 << 20},
-		"one long event": {"data: \"" + strings.Repeat("x", 1<<16) + "\n", maxBody},
+		"one long event": {"data: \"" + strings.Repeat("x", 1<<16) + "\n", wire.MaxBody},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sent atomic.Int64
@@ -154,7 +234,7 @@ func TestEndlessAnswers(t *testing.T) {
 				}
 			})
 			limited := client(t, s, Config{})
-			limited.http.Transport.(*transport).limit = c.limit
+			limited.watched.Limit = c.limit
 			_, err := limited.Reply(context.Background(), hi())
 			if e := asError(t, err); e.Fault != model.FaultServer || !strings.Contains(e.Message, "longer than") {
 				t.Errorf("got %v", e)
@@ -250,6 +330,33 @@ func TestCancel(t *testing.T) {
 				t.Errorf("%v after %v", err, time.Since(start))
 			}
 		})
+	}
+}
+
+// cancels ends a request when its answer has begun to arrive.
+type cancels struct{ cancel func() }
+
+func (c cancels) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		c.cancel()
+	}
+	return resp, err
+}
+
+// An answer that was cancelled may be billed: its id is kept.
+func TestCancelledReplyHasItsID(t *testing.T) {
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	ctx, cancel := context.WithCancel(context.Background())
+	s, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Generation-Id", "gen-7")
+		stream(said("Hel"))(w, r)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	_, err := client(t, s, Config{HTTP: cancels{cancel}}).Reply(ctx, hi())
+	if e := asError(t, err); e.Fault != model.FaultCancelled || e.ID != "gen-7" || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %+v", e)
 	}
 }
 

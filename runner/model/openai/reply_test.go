@@ -117,6 +117,33 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// Nothing is understood in silence: what was not as agreed on is named.
+func TestCallsTolerated(t *testing.T) {
+	const whole = `"function":{"name":"bash","arguments":"{\"command\":\"ls\"}"}`
+	for name, c := range map[string]struct {
+		deltas string
+		want   []string
+	}{
+		"by the book":       {`[{"index":0,"id":"c1","type":"function",` + whole + `}]`, nil},
+		"without index":     {`[{"id":"c1",` + whole + `}]`, []string{markNoIndex}},
+		"always index 0":    {`[{"index":0,"id":"c1",` + whole + `},{"index":0,"id":"c2",` + whole + `}]`, []string{markSameSpot}},
+		"without id":        {`[{"index":0,` + whole + `}]`, []string{markNoID}},
+		"the same id twice": {`[{"index":0,"id":"c1",` + whole + `},{"index":1,"id":"c1",` + whole + `}]`, []string{markSameID}},
+		"an object":         {`[{"index":0,"id":"c1","function":{"name":"bash","arguments":{"command":"ls"}}}]`, []string{markObject}},
+		"empty":             {`[{"index":0,"id":"c1","function":{"name":"look","arguments":""}}]`, []string{markNoArgs}},
+		"finished as text":  {`[{"index":0,"id":"c1","type":"function",` + whole + `}]`, []string{markFinish}},
+	} {
+		finish := strings.Replace(stopped, `"stop"`, `"tool_calls"`, 1)
+		if name == "finished as text" {
+			finish = stopped
+		}
+		got, err := ask(t, stream(calls(c.deltas), finish, used, done1))
+		if err != nil || !reflect.DeepEqual(got.Tolerated, c.want) {
+			t.Errorf("%s: %q, %v, want %q", name, got.Tolerated, err, c.want)
+		}
+	}
+}
+
 // Ids that we make up don't repeat those of earlier turns.
 func TestMadeUpIDsAreNew(t *testing.T) {
 	s, _ := server(t, stream(calls(`[{"function":{"name":"bash","arguments":"{}"}}]`), stopped, done1))
@@ -224,5 +251,97 @@ func TestMaxTokens(t *testing.T) {
 		if fmt.Sprint(last.body[c.field]) != "100" || (last.body["max_tokens"] != nil) == (last.body["max_completion_tokens"] != nil) {
 			t.Errorf("%+v: sent %v", c.config.Model, last.body)
 		}
+	}
+}
+
+// OpenRouter's account of its routing arrives: every attempt, and the endpoint
+// that answered. What can't be read, or changes in the middle, is nothing that
+// a guard would accept.
+func TestRouting(t *testing.T) {
+	meta := func(m string) string { return data(`{"model":"a/b","choices":[],"openrouter_metadata":` + m + `}`) }
+	good := `{"requested":"a/b","strategy":"direct","region":"iad","endpoints":{"total":2,"available":[{"provider":"Q","model":"a/dear","selected":false},` +
+		`{"provider":"P","model":"a/b-1","selected":true}]},"attempts":[{"provider":"Z","model":"a/b-0","status":502},{"provider":"P","model":"a/b-1","status":200}]}`
+	for name, c := range map[string]struct {
+		chunks []string
+		want   model.Routing
+	}{
+		"none": {nil, model.Routing{}},
+		"null": {[]string{meta(`null`)}, model.Routing{}},
+		"by the book": {[]string{meta(good)},
+			model.Routing{Known: true, Strategy: "direct", Requested: "a/b", Models: []string{"a/b-0", "a/b-1"}, Providers: []string{"Z", "P"}}},
+		"twice": {[]string{meta(good), meta(good)},
+			model.Routing{Known: true, Strategy: "direct", Requested: "a/b", Models: []string{"a/b-0", "a/b-1"}, Providers: []string{"Z", "P"}}},
+		"another in the middle": {[]string{meta(`{"requested":"a/b","strategy":"direct","attempts":[{"provider":"X","model":"x/y"}]}`), meta(good)},
+			model.Routing{Known: true, Strategy: "direct", Requested: "a/b", Models: []string{"x/y", "a/b-0", "a/b-1"}, Providers: []string{"X", "Z", "P"}}},
+		"two strategies": {[]string{meta(`{"requested":"a/b","strategy":"direct"}`), meta(`{"requested":"x/y","strategy":"auto"}`)},
+			model.Routing{Known: true, Strategy: "direct then auto", Requested: "a/b then x/y"}},
+		"nonsense": {[]string{meta(`"ok"`)}, model.Routing{Known: true, Strategy: "unreadable"}},
+	} {
+		got, err := ask(t, stream(said("hi")+strings.Join(c.chunks, ""), stopped, done1))
+		if err != nil || !reflect.DeepEqual(got.Routing, c.want) {
+			t.Errorf("%s: %+v, %v", name, got.Routing, err)
+		}
+	}
+}
+
+// A stream that breaks off tells who had begun it, for the guard.
+func TestBrokenReplyNamesItsModel(t *testing.T) {
+	_, err := ask(t, stream(data(`{"model":"x/y","choices":[{"delta":{"content":"hi"}}]}`)))
+	if e := asError(t, err); e.Model != "x/y" || e.Fault != model.FaultServer {
+		t.Errorf("%+v", e)
+	}
+}
+
+// What a model thought goes back as it came, joined where the stream had cut
+// it, with the message that it came with and no other.
+func TestReasoningIsEchoed(t *testing.T) {
+	thought := func(entries string) string {
+		return data(`{"model":"a/b","choices":[{"delta":{"content":"","reasoning_details":` + entries + `}}]}`)
+	}
+	s, last := server(t, stream(
+		thought(`[{"type":"reasoning.text","format":"f","index":0,"text":"I wil"}]`),
+		thought(`[{"type":"reasoning.text","index":0,"text":"l <look>","signature":null}]`),
+		thought(`[{"type":"reasoning.text","index":0,"signature":"SIG=="}]`),
+		thought(`[{"type":"reasoning.text","index":0,"text":"next"},null]`),
+		thought(`[{"type":"reasoning.encrypted","id":"e1","index":1,"data":"AAA"},{"type":"reasoning.encrypted","id":"e2","index":1,"data":"BBB"}]`),
+		thought(`"nonsense"`), thought(`null`),
+		thought(`[{"type":"reasoning.summary","id":"s","summary":"in "}]`), thought(`[{"type":"reasoning.summary","id":"s","summary":"short"}]`),
+		calls(`[{"index":0,"id":"c1","function":{"name":"bash","arguments":"{}"}}]`), stopped, done1))
+	c := client(t, s, Config{})
+	r := hi()
+	reply, err := c.Reply(context.Background(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Messages = append(r.Messages,
+		model.Message{Role: model.Assistant, Content: reply.Content, Calls: reply.Calls, Reasoning: reply.Reasoning},
+		model.Message{Role: model.ToolRole, CallID: "c1", Content: "reasoning_content"},
+		model.Message{Role: model.Assistant, Content: "plain"})
+	if _, err := c.Reply(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	messages := last.body["messages"].([]any)
+	got, err := json.Marshal(messages[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"reasoning_details":[{"format":"f","index":0,"signature":"SIG==","text":"I will \u003clook\u003e","type":"reasoning.text"},` +
+		`{"index":0,"text":"next","type":"reasoning.text"},` +
+		`{"data":"AAA","id":"e1","index":1,"type":"reasoning.encrypted"},{"data":"BBB","id":"e2","index":1,"type":"reasoning.encrypted"},` +
+		`{"id":"s","summary":"in short","type":"reasoning.summary"}],` +
+		`"role":"assistant","tool_calls":[{"function":{"arguments":"{}","name":"bash"},"id":"c1","type":"function"}]},` +
+		`{"content":"reasoning_content","role":"tool","tool_call_id":"c1"},{"content":"plain","role":"assistant"}]`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// A request without a model would be answered by the account's default model.
+func TestNoModelIsAskedNothing(t *testing.T) {
+	s, last := server(t, stream(said("hi"), stopped, done1))
+	c := New(Config{BaseURL: s.URL, Key: key})
+	defer c.Close()
+	if _, err := c.Reply(context.Background(), hi()); asError(t, err).Fault != model.FaultRequest || last.body != nil {
+		t.Errorf("%v, sent %v", err, last.body)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	sdk "github.com/sashabaranov/go-openai"
 
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
 // request is r in the SDK's types.
@@ -27,37 +28,21 @@ func (c *Client) request(r model.Request) sdk.ChatCompletionRequest {
 	return out
 }
 
-// message never leaves a content empty: the SDK drops an empty one, and
+// message leaves what the model thought to the transport, which gives it its
+// real name and form. It never leaves a content empty: the SDK drops an empty one, and
 // servers answer 400 to a tool's result or a user's message without content.
 func message(m model.Message) sdk.ChatCompletionMessage {
-	out := sdk.ChatCompletionMessage{Role: string(m.Role), Content: m.Content, ToolCallID: m.CallID}
+	out := sdk.ChatCompletionMessage{Role: string(m.Role), Content: m.Content, ToolCallID: m.CallID, ReasoningContent: string(m.Reasoning)}
 	for _, call := range m.Calls {
 		out.ToolCalls = append(out.ToolCalls, sdk.ToolCall{
 			ID: call.ID, Type: sdk.ToolTypeFunction,
-			Function: sdk.FunctionCall{Name: call.Name, Arguments: object(call.Arguments)},
+			Function: sdk.FunctionCall{Name: wire.FunctionName(call.Name), Arguments: wire.Object(call.Arguments)},
 		})
 	}
 	if out.Content == "" && len(out.ToolCalls) == 0 {
 		out.Content = "(empty)"
 	}
 	return out
-}
-
-// object is arguments as a JSON object. What a model wrote that is none would
-// poison the conversation: servers answer 400 to it for ever after.
-func object(arguments string) string {
-	var any map[string]json.RawMessage
-	if json.Unmarshal([]byte(arguments), &any) == nil && any != nil {
-		return arguments
-	}
-	if arguments == "" {
-		return "{}"
-	}
-	b, err := json.Marshal(map[string]string{"invalid": first(arguments, 200)})
-	if err != nil {
-		return "{}"
-	}
-	return string(b)
 }
 
 // callsIn counts the calls of a conversation, so that the ids we have to make

@@ -9,6 +9,7 @@ import (
 
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/runner/model/price"
+	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
 // usage is the usage of an answer, with what OpenRouter adds: the cost in
@@ -31,7 +32,8 @@ type usage struct {
 	} `json:"cost_details"`
 }
 
-// model is u, unknown if a number in it makes no sense: then the worst case is booked.
+// model is u; unknown if a number in it makes no sense: then the worst case is
+// booked, or the cost if that is more.
 func (u *usage) model() model.Usage {
 	out := model.Usage{
 		Known:      true,
@@ -41,26 +43,35 @@ func (u *usage) model() model.Usage {
 		CacheWrite: int(u.PromptPart.CacheWrite),
 		Reasoning:  int(u.CompletionPart.Reasoning),
 	}
-	if min(out.Prompt, out.Completion, out.Cached, out.CacheWrite, out.Reasoning) < 0 || out.Prompt+out.Completion == 0 {
+	cost, ok := u.cost()
+	switch {
+	case ok && min(out.Prompt, out.Completion, out.Cached, out.CacheWrite, out.Reasoning) >= 0 && out.Prompt+out.Completion > 0:
+		out.Cost = cost
+		return out
+	case cost.Decimal.IsPositive():
+		return model.Usage{Cost: cost}
+	default:
 		return model.Usage{}
 	}
+}
+
+// cost is what is reported, with a key of one's own the upstream's bill too;
+// not valid if it is for the tokens to say, and not ok if it is no amount.
+func (u *usage) cost() (_ decimal.NullDecimal, ok bool) {
 	cost, ok := dollars(u.Cost)
-	if !ok {
-		return model.Usage{}
+	if !ok || !u.BYOK {
+		return cost, ok
 	}
-	if upstream, ok := dollars(u.CostPart.Upstream); u.BYOK {
-		if !ok || !upstream.Valid {
-			return out // its tokens at the known price
-		}
-		cost = decimal.NewNullDecimal(cost.Decimal.Add(upstream.Decimal))
+	upstream, ok := dollars(u.CostPart.Upstream)
+	if !ok || !upstream.Valid {
+		return decimal.NullDecimal{}, true
 	}
-	out.Cost = cost
-	return out
+	return decimal.NewNullDecimal(cost.Decimal.Add(upstream.Decimal)), true
 }
 
 // dollars reads an amount that may be absent; ok is false if it is no amount.
 func dollars(raw json.RawMessage) (d decimal.NullDecimal, ok bool) {
-	if !present(raw) {
+	if !wire.Present(raw) {
 		return d, true
 	}
 	s := string(raw)
@@ -78,7 +89,7 @@ func dollars(raw json.RawMessage) (d decimal.NullDecimal, ok bool) {
 type tokens int
 
 func (t *tokens) UnmarshalJSON(raw []byte) error {
-	if !present(raw) {
+	if !wire.Present(raw) {
 		return nil
 	}
 	s := string(raw)

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -78,6 +79,11 @@ func Lookup(provider, id string) (model.Price, Entry, bool) {
 	}
 	p, err := e.price()
 	return p, e, err == nil
+}
+
+// IDs are the models of a provider that the table knows, by their main names.
+func IDs(provider string) []string {
+	return slices.Sorted(maps.Keys(load().Providers[provider]))
 }
 
 // Suggest finds what any provider's table says for a model of that name, as

@@ -23,17 +23,56 @@ const maxCatalogue = 32 << 20
 // change the routing and with it the price.
 func variants() []string { return []string{"free", "thinking", "extended", "batch"} }
 
+// lister is a client that can read lists of models.
+type lister interface {
+	Get(ctx context.Context, path string, limit int64) ([]byte, error)
+}
+
 // openrouterModel is an entry of OpenRouter's catalogue.
 type openrouterModel struct {
 	ID        string            `json:"id"`
 	Canonical string            `json:"canonical_slug"`
 	Alias     string            `json:"alias_target"`
+	Expires   string            `json:"expiration_date"`
 	Context   int               `json:"context_length"`
 	Pricing   openrouterPricing `json:"pricing"`
 	Top       struct {
 		Context   int `json:"context_length"`
 		MaxOutput int `json:"max_completion_tokens"`
 	} `json:"top_provider"`
+	// Parameters are the fields of a request that it takes; nil is unknown.
+	Parameters []string `json:"supported_parameters"`
+	Reasoning  struct {
+		Efforts []string `json:"supported_efforts"`
+	} `json:"reasoning"`
+	Architecture struct {
+		Output []string `json:"output_modalities"`
+	} `json:"architecture"`
+}
+
+// takes says that a request may have a field.
+func (m openrouterModel) takes(parameter string) bool {
+	return slices.Contains(m.Parameters, parameter)
+}
+
+func (m openrouterModel) tools() model.Support {
+	switch {
+	case m.Parameters == nil:
+		return model.SupportUnknown
+	case m.takes("tools"):
+		return model.Supported
+	default:
+		return model.Unsupported
+	}
+}
+
+func (m openrouterModel) window() int { return smaller(m.Context, m.Top.Context) }
+
+// usable says that the entry is one model, and one that writes text.
+func (m openrouterModel) usable() bool {
+	_, err := openrouterVariant(m.ID)
+	text := len(m.Architecture.Output) == 0 || slices.Contains(m.Architecture.Output, "text")
+	return err == nil && checkID(m.ID) == nil && (m.Alias == "" || m.Alias == m.ID) && text
 }
 
 // openrouterPricing are USD for one token, as text; absent is unknown for the
@@ -51,38 +90,61 @@ type openrouterPricing struct {
 	} `json:"overrides"`
 }
 
+// openrouter asks OpenRouter, of which everything can be pinned.
 func (r request) openrouter(ctx context.Context) (model.Model, model.Info, error) {
 	variant, err := openrouterVariant(r.id)
 	if err != nil {
 		return nil, model.Info{}, err
 	}
-	key, err := r.key("OPENROUTER_API_KEY")
+	key, err := r.key()
 	if err != nil {
 		return nil, model.Info{}, err
 	}
-	config := openai.Config{
+	config := r.openrouterConfig(key)
+	c := r.client(ctx, config)
+	entry, err := r.openrouterEntry(ctx, c)
+	if err != nil {
+		return nil, model.Info{}, err
+	}
+	info := model.Info{Accept: accept(entry, variant), Variant: variant, PriceSource: openrouterCatalogue, CostReported: true}
+	var ok bool
+	if info.Price, ok = entry.Pricing.price(); !ok {
+		return nil, model.Info{}, r.varies()
+	}
+	if len(r.Upstreams) > 0 {
+		if entry, info.Price, info.Upstreams, err = r.narrow(ctx, c, entry); err != nil {
+			return nil, model.Info{}, err
+		}
+	}
+	info.Context, info.MaxOutput, info.Tools = entry.window(), entry.Top.MaxOutput, entry.tools()
+	info.Effort = entry.takes("reasoning") || entry.takes("reasoning_effort")
+	level, err := r.effortAmong(info.Effort, entry.Reasoning.Efforts, defaultEffort)
+	if err != nil {
+		return nil, model.Info{}, err
+	}
+	config.Extra = pins(info.Price, r.Upstreams)
+	switch {
+	case level != "" && entry.takes("reasoning"):
+		config.Extra["reasoning"] = map[string]any{"effort": level}
+	default:
+		config.Effort = level
+	}
+	// Only endpoints that list the field are asked.
+	config.CompletionTokens = !entry.takes("max_tokens") && entry.takes("max_completion_tokens")
+	return openrouterClient{r.client(ctx, config)}, info, nil
+}
+
+func (r request) openrouterConfig(key string) openai.Config {
+	return openai.Config{
 		BaseURL: orName(r.BaseURL, "https://openrouter.ai/api/v1"), Key: key, Model: r.id,
 		// The metadata names the model and the endpoint that answered; the
 		// response cache would answer with a cost and a usage of zero.
 		Header: http.Header{"X-Openrouter-Metadata": {"enabled"}, "X-Openrouter-Cache": {"false"}, "X-Openrouter-Title": {"glovebox"}},
 	}
-	entry, err := r.openrouterEntry(ctx, r.client(ctx, config))
-	if err != nil {
-		return nil, model.Info{}, err
-	}
-	info := model.Info{
-		Accept:      accept(entry, variant),
-		PriceSource: "OpenRouter's catalogue", CostReported: true,
-		Context:   smaller(entry.Context, entry.Top.Context),
-		MaxOutput: entry.Top.MaxOutput,
-	}
-	var ok bool
-	if info.Price, ok = entry.Pricing.price(); !ok {
-		return nil, model.Info{}, &model.Error{Fault: model.FaultNoPrice,
-			Message: fmt.Sprintf("OpenRouter's catalogue has no fixed price for %s", r.id)}
-	}
-	config.Extra = pins(info.Price)
-	return r.client(ctx, config), info, nil
+}
+
+func (r request) varies() error {
+	return &model.Error{Fault: model.FaultNoPrice, Message: fmt.Sprintf("OpenRouter's catalogue has no fixed price for %s", r.id)}
 }
 
 // openrouterVariant refuses names behind which stands no single model: a
@@ -101,31 +163,60 @@ func openrouterVariant(id string) (string, error) {
 	return variant, nil
 }
 
-// openrouterEntry finds the model in the catalogue by its exact id.
-func (r request) openrouterEntry(ctx context.Context, c *openai.Client) (openrouterModel, error) {
-	data, err := c.Get(ctx, "/models", maxCatalogue)
+// rawList are the entries of a catalogue as they come: one that can't be read
+// does not spoil the others. whose names the catalogue for people.
+func rawList(ctx context.Context, c lister, path, whose string) ([]json.RawMessage, error) {
+	data, err := c.Get(ctx, path, maxCatalogue)
 	if err != nil {
-		return openrouterModel{}, fmt.Errorf("ask OpenRouter's catalogue: %w", err)
+		return nil, fmt.Errorf("ask %s: %w", whose, err)
 	}
-	var catalogue struct {
+	var list struct {
 		Data []json.RawMessage `json:"data"`
 	}
-	if err := json.Unmarshal(data, &catalogue); err != nil {
-		return openrouterModel{}, &model.Error{Fault: model.FaultServer, Status: 200, Message: "OpenRouter's catalogue can't be read", Err: err}
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, &model.Error{Fault: model.FaultServer, Status: 200, Message: whose + " can't be read", Err: err}
 	}
-	for _, raw := range catalogue.Data {
+	return list.Data, nil
+}
+
+// entries are the entries of a catalogue that can be read.
+func entries[T any](ctx context.Context, c lister, path, whose string) ([]T, error) {
+	raw, err := rawList(ctx, c, path, whose)
+	var out []T
+	for _, text := range raw {
+		var entry T
+		if json.Unmarshal(text, &entry) == nil {
+			out = append(out, entry)
+		}
+	}
+	return out, err
+}
+
+const openrouterCatalogue = "OpenRouter's catalogue"
+
+func openrouterEntries(ctx context.Context, c lister) ([]openrouterModel, error) {
+	return entries[openrouterModel](ctx, c, "/models", openrouterCatalogue)
+}
+
+// openrouterEntry finds the model in the catalogue by its exact id.
+func (r request) openrouterEntry(ctx context.Context, c lister) (openrouterModel, error) {
+	raw, err := rawList(ctx, c, "/models", openrouterCatalogue)
+	if err != nil {
+		return openrouterModel{}, err
+	}
+	for _, text := range raw {
 		var id struct {
 			ID string `json:"id"`
 		}
-		if json.Unmarshal(raw, &id) != nil || id.ID != r.id {
+		if json.Unmarshal(text, &id) != nil || id.ID != r.id {
 			continue
 		}
 		var m openrouterModel
-		if err := json.Unmarshal(raw, &m); err != nil {
+		if err := json.Unmarshal(text, &m); err != nil {
 			return m, &model.Error{Fault: model.FaultNoPrice, Message: "the catalogue's entry of " + r.id + " can't be read", Err: err}
 		}
 		if m.Alias != "" && m.Alias != m.ID {
-			return m, unknown("openrouter/%s stands for %.80s now; name that", r.id, m.Alias)
+			return m, unknown("openrouter/%s stands for %.80q now; name that", r.id, m.Alias)
 		}
 		return m, nil
 	}
@@ -148,19 +239,26 @@ func accept(m openrouterModel, variant string) []string {
 
 // pins leave nothing to be chosen: one model, no other endpoint than one that
 // has every parameter and is no dearer than the catalogue says, the cheapest
-// first (else requests with tools are reordered by quality), and none of the
-// account's plugins, which cost extra or cut the prompt.
-func pins(p model.Price) map[string]any {
-	return map[string]any{
-		"provider": map[string]any{
-			"allow_fallbacks":    false,
-			"require_parameters": true,
-			"sort":               "price",
-			"max_price": map[string]any{
-				"prompt":     json.Number(p.Prompt.Shift(6).String()),
-				"completion": json.Number(p.Completion.Shift(6).String()),
-			},
+// first (else requests with tools are reordered by quality) or those that the
+// user has named, and none of the account's plugins, which cost extra or cut
+// the prompt.
+func pins(p model.Price, upstreams []string) map[string]any {
+	provider := map[string]any{
+		"allow_fallbacks":    false,
+		"require_parameters": true,
+		"max_price": map[string]any{
+			"prompt":     json.Number(p.Prompt.Shift(6).String()),
+			"completion": json.Number(p.Completion.Shift(6).String()),
+			"request":    json.Number(p.Request.String()),
 		},
+	}
+	if len(upstreams) > 0 {
+		provider["only"], provider["order"] = upstreams, upstreams
+	} else {
+		provider["sort"] = "price"
+	}
+	return map[string]any{
+		"provider": provider,
 		"plugins": []any{
 			map[string]any{"id": "web", "enabled": false},
 			map[string]any{"id": "file-parser", "enabled": false},

@@ -2,9 +2,9 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +13,7 @@ import (
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/runner/model/openai"
 	"github.com/glovebox-run/glovebox/runner/model/price"
+	"github.com/glovebox-run/glovebox/runner/model/record"
 	"github.com/glovebox-run/glovebox/runner/model/scripted"
 )
 
@@ -23,11 +24,15 @@ const patience = 15 * time.Minute
 // openai asks OpenAI. The price is the embedded table's, for OpenAI's
 // catalogue has none.
 func (r request) openai(ctx context.Context) (model.Model, model.Info, error) {
-	key, err := r.key("OPENAI_API_KEY")
+	key, err := r.key()
 	if err != nil {
 		return nil, model.Info{}, err
 	}
-	info := model.Info{}
+	info := model.Info{Tools: r.tools(r.id), Effort: !ofFamily(r.id, withoutReasoning())}
+	effort, err := r.openaiEffort()
+	if err != nil {
+		return nil, info, err
+	}
 	if info.Price, info.PriceSource, err = r.stated(); err != nil {
 		return nil, info, err
 	}
@@ -40,8 +45,8 @@ func (r request) openai(ctx context.Context) (model.Model, model.Info, error) {
 	}
 	info.Context = entry.Context
 	c := r.client(ctx, openai.Config{
-		BaseURL: orName(r.BaseURL, "https://api.openai.com/v1"), Key: key, Model: r.id,
-		CompletionTokens: true, Effort: effort(r.id),
+		BaseURL: orName(r.BaseURL, openaiURL), Key: key, Model: r.id,
+		CompletionTokens: true, Effort: effort,
 	})
 	listed, err := models(ctx, c)
 	if err != nil {
@@ -54,16 +59,7 @@ func (r request) openai(ctx context.Context) (model.Model, model.Info, error) {
 	return c, info, nil
 }
 
-// effort is what api.openai.com demands for tools on chat-completions: these
-// models take them only without reasoning (docs/models.md).
-func effort(id string) string {
-	for _, family := range []string{"gpt-5.6", "gpt-6-sol", "gpt-6-luna"} {
-		if id == family || strings.HasPrefix(id, family+"-") {
-			return "none"
-		}
-	}
-	return ""
-}
+const openaiURL = "https://api.openai.com/v1"
 
 var dated = regexp.MustCompile(`^-\d{4}-\d{2}-\d{2}$`)
 
@@ -82,7 +78,7 @@ func snapshots(id string, listed []string) []string {
 // ollama asks a server of one's own, which costs nothing.
 func (r request) ollama(ctx context.Context) (model.Model, model.Info, error) {
 	c := r.client(ctx, openai.Config{
-		BaseURL: orName(r.BaseURL, ollamaURL(r.env("OLLAMA_HOST"))), Model: r.id,
+		BaseURL: orName(r.BaseURL, ollamaURL(r.env("OLLAMA_HOST"))), Model: r.id, Effort: r.Effort,
 		FirstByte: patience, Idle: patience,
 	})
 	listed, err := models(ctx, c)
@@ -135,15 +131,25 @@ func (r request) custom(ctx context.Context) (model.Model, model.Info, error) {
 	if source == "" {
 		return nil, model.Info{}, r.noPrice()
 	}
+	effort, err := r.openaiEffort()
+	if err != nil {
+		return nil, model.Info{}, err
+	}
 	c := r.client(ctx, openai.Config{
-		BaseURL: r.BaseURL, Key: r.env("GLOVEBOX_API_KEY"), Model: r.id, Effort: effort(r.id),
+		BaseURL: r.BaseURL, Key: r.env(Key(r.provider)), Model: r.id, Effort: effort,
 		FirstByte: patience, Idle: patience,
 	})
 	return c, model.Info{Accept: []string{r.id}, Price: p, PriceSource: source}, nil
 }
 
-// scripted serves a script in this process until ctx ends.
+// scripted serves a script, or a recording, in this process until ctx ends.
 func (r request) scripted(ctx context.Context) (model.Model, model.Info, error) {
+	if _, err := r.effortAmong(false, nil, ""); err != nil {
+		return nil, model.Info{}, err
+	}
+	if path.Ext(r.id) == ".jsonl" {
+		return r.replay(ctx)
+	}
 	s, err := scripted.Load(r.id)
 	if err != nil {
 		return nil, model.Info{}, &model.Error{Fault: model.FaultUnknownName, Message: err.Error(), Err: err}
@@ -154,28 +160,39 @@ func (r request) scripted(ctx context.Context) (model.Model, model.Info, error) 
 	}
 	context.AfterFunc(ctx, stop)
 	c := r.client(ctx, openai.Config{BaseURL: base, Model: s.Name})
-	return c, model.Info{Accept: []string{s.Name}, PriceSource: "scripted model, no tokens are bought"}, nil
+	return c, model.Info{Accept: []string{s.Name}, Tools: model.Supported, PriceSource: "scripted model, no tokens are bought"}, nil
+}
+
+// replay serves a recording. What is checked of its answers, and what they
+// would cost, is as it was when they were recorded; nothing is bought.
+func (r request) replay(ctx context.Context) (model.Model, model.Info, error) {
+	recording, err := record.Load(r.id)
+	if err != nil {
+		return nil, model.Info{}, &model.Error{Fault: model.FaultUnknownName, Message: err.Error(), Err: err}
+	}
+	if recording.Info.Provider == "anthropic" {
+		return nil, model.Info{}, unknown("scripted/%s: recordings of anthropic/ can't be replayed", r.id)
+	}
+	base, stop, err := recording.Serve()
+	if err != nil {
+		return nil, model.Info{}, err
+	}
+	context.AfterFunc(ctx, stop)
+	info := recording.Info
+	info.PriceSource = "a recording, no tokens are bought"
+	return r.client(ctx, openai.Config{BaseURL: base, Model: info.ID}), info, nil
 }
 
 // models lists the ids of a catalogue in OpenAI's form.
-func models(ctx context.Context, c *openai.Client) ([]string, error) {
-	data, err := c.Get(ctx, "/models", maxCatalogue)
-	if err != nil {
-		return nil, fmt.Errorf("ask for the list of models: %w", err)
-	}
-	var list struct {
-		Data []struct {
-			ID string `json:"id"`
-		} `json:"data"`
-	}
-	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, &model.Error{Fault: model.FaultServer, Status: 200, Message: "the list of models can't be read", Err: err}
-	}
+func models(ctx context.Context, c lister) ([]string, error) {
+	list, err := entries[struct {
+		ID string `json:"id"`
+	}](ctx, c, "/models", "the list of models")
 	var ids []string
-	for _, m := range list.Data {
+	for _, m := range list {
 		ids = append(ids, m.ID)
 	}
-	return ids, nil
+	return ids, err
 }
 
 func (r request) notListed(hint string) error {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -27,19 +28,52 @@ type Options struct {
 	// "" asks the catalogue or the table.
 	Price string
 	// Budget, if not nil, is the cap in USD: with 0 a model that costs
-	// anything is refused at once.
-	Budget *decimal.Decimal
+	// anything is refused at once. BlockPaid does the same under any budget.
+	Budget    *decimal.Decimal
+	BlockPaid bool
+	// Fences must each allow the model.
+	Fences []Fence
+	// Upstreams are the only ones that OpenRouter may ask, by their slugs, the
+	// first first; none is any.
+	Upstreams []string
+	// Effort of reasoning, one of [Efforts]; "" leaves it to us.
+	Effort string
+	// Wrap, if not nil, is put around the transport of every client: a recorder.
+	Wrap func(http.RoundTripper) http.RoundTripper
 	// Version of glovebox, told to the provider as user agent.
 	Version string
 }
 
 // Names are the providers that work, as they begin a model's name.
-func Names() []string { return []string{"openrouter", "openai", "ollama", "custom", "scripted"} }
+func Names() []string {
+	return []string{"openrouter", "anthropic", "openai", "ollama", "custom", "scripted"}
+}
 
-// Keys are the environment variables that hold the providers' keys, so that
-// their values can be kept out of logs and boxes.
+// Auto is the name that stands for a free model of OpenRouter, see [Resolve].
+const Auto = "auto"
+
+// Key is the environment variable that holds a provider's key, "" where none
+// is wanted.
+func Key(provider string) string {
+	switch provider {
+	case "openrouter", "anthropic", "openai":
+		return strings.ToUpper(provider) + "_API_KEY"
+	case "custom":
+		return "GLOVEBOX_API_KEY"
+	default:
+		return ""
+	}
+}
+
+// Keys are the variables of all providers' keys.
 func Keys() []string {
-	return []string{"OPENROUTER_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GLOVEBOX_API_KEY"}
+	var variables []string
+	for _, name := range Names() {
+		if variable := Key(name); variable != "" {
+			variables = append(variables, variable)
+		}
+	}
+	return variables
 }
 
 // request is one name to be resolved.
@@ -51,13 +85,21 @@ type request struct {
 
 // Resolve finds the model that name asks for, provider/model or
 // provider/vendor/model[:variant], with keys from env. It may ask the
-// provider's catalogue. Faults are *model.Error: an unknown name, a missing
-// key, no such model, no known price, a paid model under a zero budget, and
-// what talking to the catalogue can give. What belongs to the model in this
-// process (connections, a script's server) ends with ctx.
+// provider's catalogue. [Auto] is the free model of OpenRouter with the largest
+// window that calls tools and that the fences allow, by its catalogue of the
+// moment; the first by name of several. Info says which one it is.
+//
+// Faults are *model.Error: an unknown name, a missing key, a model that is
+// fenced off, no such model, no known price, a paid model where none may be
+// paid for, an option that it does not take, and what talking to the catalogue
+// can give. What belongs to the model in this process (connections, a script's
+// server) ends with ctx.
 func Resolve(ctx context.Context, name string, env func(string) string, o Options) (model.Model, model.Info, error) {
 	provider, id, _ := strings.Cut(strings.TrimSpace(name), "/")
 	r := request{Options: o, provider: provider, id: id, env: env}
+	if err := r.choose(ctx); err != nil {
+		return nil, model.Info{}, err
+	}
 	if err := r.check(); err != nil {
 		return nil, model.Info{}, err
 	}
@@ -65,7 +107,7 @@ func Resolve(ctx context.Context, name string, env func(string) string, o Option
 	if err != nil {
 		return nil, model.Info{}, err
 	}
-	info.Provider, info.ID = provider, id
+	info.Provider, info.ID = r.provider, r.id
 	if err := r.affordable(info); err != nil {
 		return nil, model.Info{}, err
 	}
@@ -76,6 +118,8 @@ func (r request) resolve(ctx context.Context) (model.Model, model.Info, error) {
 	switch r.provider {
 	case "openrouter":
 		return r.openrouter(ctx)
+	case "anthropic":
+		return r.anthropic(ctx)
 	case "openai":
 		return r.openai(ctx)
 	case "ollama":
@@ -91,12 +135,19 @@ func (r request) resolve(ctx context.Context) (model.Model, model.Info, error) {
 func (r request) check() error {
 	known := strings.Join(Names(), ", ")
 	switch {
-	case r.provider == "anthropic":
-		return unknown("anthropic/ is not supported yet; Claude can be reached as openrouter/anthropic/%s, and there are %s", orName(r.id, "NAME"), known)
 	case !slices.Contains(Names(), r.provider):
 		return unknown("%.80q is no model: names begin with %s, for example openrouter/vendor/model", r.provider+"/"+r.id, known)
-	case r.id == "" || strings.ContainsFunc(r.id, notInID) || len(r.id) > 300:
+	case checkID(r.id) != nil:
 		return unknown("%.80q is no model: after %s/ comes the model's id", r.provider+"/"+r.id, r.provider)
+	}
+	if len(r.Upstreams) > 0 && r.provider != "openrouter" {
+		return r.option("--provider is for openrouter/ models; %s/ has no upstreams to choose from", r.provider)
+	}
+	if r.Effort != "" && !slices.Contains(Efforts(), r.Effort) {
+		return r.option("--effort %.40q is none of %s", r.Effort, strings.Join(Efforts(), ", "))
+	}
+	if err := allowed(r.provider+"/"+r.id, r.Fences); err != nil {
+		return err
 	}
 	return r.checkURL()
 }
@@ -113,8 +164,7 @@ func (r request) checkURL() error {
 	if u.User != nil {
 		return unknown("the base URL has a user or password in it; keys belong in the environment")
 	}
-	own := r.provider == "openrouter" || r.provider == "openai"
-	if own && u.Scheme == "http" && !loopback(u.Hostname()) {
+	if own := slices.Contains([]string{"openrouter", "anthropic", "openai"}, r.provider); own && u.Scheme == "http" && !loopback(u.Hostname()) {
 		return unknown("the key for %s would travel unencrypted to %s; use https", r.provider, u.Host)
 	}
 	return nil
@@ -125,35 +175,38 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// notInID is a character that no id has and that could do harm in a message.
-func notInID(c rune) bool { return c <= ' ' || c == 0x7f || c > 0x7e }
-
-// affordable refuses what a budget of zero does not allow.
-func (r request) affordable(info model.Info) error {
-	if r.Budget != nil && !r.Budget.IsPositive() && !info.Price.Free() {
-		return &model.Error{Fault: model.FaultPaid, Message: fmt.Sprintf(
-			"%s/%s costs %s, and the budget is 0", r.provider, r.id, describe(info.Price))}
+// checkID refuses what is no id of a model, whoever says it.
+func checkID(id string) error {
+	if id == "" || len(id) > 300 || strings.ContainsFunc(id, notInID) {
+		return unknown("%.80q is no id of a model", id)
 	}
 	return nil
 }
+
+// notInID is a character that no id has and that could do harm in a message.
+func notInID(c rune) bool { return c <= ' ' || c == 0x7f || c > 0x7e }
 
 // client is a client for the resolved model that ends with ctx.
 func (r request) client(ctx context.Context, c openai.Config) *openai.Client {
 	if c.Header == nil {
 		c.Header = map[string][]string{}
 	}
-	c.Header.Set("User-Agent", "glovebox/"+orName(r.Version, "dev"))
+	c.Wrap = r.Wrap
+	c.Header.Set("User-Agent", r.userAgent())
 	client := openai.New(c)
 	context.AfterFunc(ctx, client.Close)
 	return client
 }
 
-// key reads a key that must be there.
-func (r request) key(variable string) (string, error) {
+func (r request) userAgent() string { return "glovebox/" + orName(r.Version, "dev") }
+
+// key reads the provider's key, which must be there.
+func (r request) key() (string, error) {
+	variable := Key(r.provider)
 	if key := strings.TrimSpace(r.env(variable)); key != "" {
 		return key, nil
 	}
-	return "", &model.Error{Fault: model.FaultMissingKey, Message: fmt.Sprintf("%s/ needs a key in the environment variable %s, which is not set", r.provider, variable)}
+	return "", &model.Error{Fault: model.FaultMissingKey, Message: fmt.Sprintf("%s/ needs a key in the environment variable %s, or in the file that %s_FILE names; neither is set", r.provider, variable, variable)}
 }
 
 // stated is the price that the user gave, if any.

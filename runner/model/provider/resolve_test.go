@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/record"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,7 +61,7 @@ func api(t *testing.T, answered string, sent *map[string]any) string {
 }
 
 func keys(name string) string {
-	return map[string]string{"OPENROUTER_API_KEY": "sk-or-test-key", "OPENAI_API_KEY": "sk-test-key"}[name]
+	return map[string]string{"OPENROUTER_API_KEY": "sk-or-test-key", "OPENAI_API_KEY": "sk-test-key", "ANTHROPIC_API_KEY": "sk-ant-test-key"}[name]
 }
 
 func noKeys(string) string { return "" }
@@ -85,10 +88,13 @@ func TestRefusedNames(t *testing.T) {
 		fault model.Fault
 		words string
 	}{
-		"":                                {model.FaultUnknownName, "openrouter, openai, ollama, custom, scripted"},
+		"":                                {model.FaultUnknownName, "openrouter, anthropic, openai, ollama, custom, scripted"},
 		"gpt-5":                           {model.FaultUnknownName, "names begin with"},
 		"google/gemini":                   {model.FaultUnknownName, "names begin with"},
-		"anthropic/claude-sonnet-5.5":     {model.FaultUnknownName, "openrouter/anthropic/claude-sonnet-5.5"},
+		"anthropic/claude-opus-5-5":       {model.FaultMissingKey, "ANTHROPIC_API_KEY"},
+		"anthropic/claude-opus-latest":    {model.FaultUnknownName, "the latest of a family"},
+		"auto":                            {model.FaultMissingKey, "OPENROUTER_API_KEY"},
+		"auto/x":                          {model.FaultUnknownName, "names begin with"},
 		"openrouter/":                     {model.FaultUnknownName, "comes the model's id"},
 		"openrouter/claude":               {model.FaultUnknownName, "vendor/model"},
 		"openrouter/a/b/c":                {model.FaultUnknownName, "vendor/model"},
@@ -154,28 +160,6 @@ func TestOpenRouter(t *testing.T) {
 	_, info, err := Resolve(ending(t), "openrouter/a/stepped", keys, Options{BaseURL: base})
 	if err != nil || info.Price.At(272000).Prompt.String() != "0.000001" || info.Price.At(272001).Prompt.String() != "0.000002" {
 		t.Errorf("long prompts: %+v, %v", info.Price, err)
-	}
-}
-
-// What is pinned in every request to OpenRouter.
-func TestOpenRouterPins(t *testing.T) {
-	var sent map[string]any
-	m, _, err := Resolve(ending(t), "openrouter/a/plain", keys, Options{BaseURL: api(t, "a/plain", &sent) + "/v1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.Reply(context.Background(), model.Request{Messages: []model.Message{{Role: model.User, Content: "hi"}}, MaxTokens: 10}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := json.Marshal(map[string]any{"model": sent["model"], "provider": sent["provider"], "plugins": sent["plugins"], "models": sent["models"], "max_tokens": sent["max_tokens"]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `{"max_tokens":10,"model":"a/plain","models":null,` +
-		`"plugins":[{"enabled":false,"id":"web"},{"enabled":false,"id":"file-parser"},{"enabled":false,"id":"response-healing"},{"enabled":false,"id":"context-compression"}],` +
-		`"provider":{"allow_fallbacks":false,"max_price":{"completion":10,"prompt":2},"require_parameters":true,"sort":"price"}}`
-	if string(got) != want {
-		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
@@ -280,6 +264,27 @@ func TestZeroBudget(t *testing.T) {
 	if _, _, err := Resolve(ending(t), "openrouter/a/gift:free", keys, Options{BaseURL: base, Budget: &zero}); err != nil {
 		t.Errorf("a free model: %v", err)
 	}
+	var sent struct {
+		Provider struct {
+			Max map[string]json.Number `json:"max_price"`
+		} `json:"provider"`
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			io.WriteString(w, catalogue)
+		} else if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer s.Close()
+	m, _, err := Resolve(ending(t), "openrouter/a/gift:free", keys, Options{BaseURL: s.URL, Budget: &zero})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = m.Reply(context.Background(), model.Request{MaxTokens: 1})
+	if max := sent.Provider.Max; max["prompt"] != "0" || max["completion"] != "0" {
+		t.Errorf("requests carry max_price %v", max)
+	}
 }
 
 // A catalogue that fails keeps its kind of failure.
@@ -305,8 +310,88 @@ func TestScripted(t *testing.T) {
 		t.Fatalf("%+v, %v", info, err)
 	}
 	r, err := model.Guard(m, info).Reply(context.Background(), model.Request{MaxTokens: 1000,
+		Tools:    []model.Tool{{Name: "bash", Parameters: []byte(`{"type":"object"}`)}},
 		Messages: []model.Message{{Role: model.User, Content: "<spec>\n</spec>\n\nSession: initializer\n"}}})
 	if err != nil || len(r.Calls) != 1 || r.Calls[0].Name != "bash" || !r.Usage.Known || !r.Usage.Cost.Decimal.IsZero() {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// What a reply was billed is in OpenRouter's record of it; what is no record of
+// this reply settles nothing.
+func TestOpenRouterCost(t *testing.T) {
+	records := map[string]string{
+		"gen-plain": `{"data":{"id":"gen-plain","total_cost":0.0032,"upstream_inference_cost":0.003}}`,
+		"gen-tiny":  `{"data":{"id":"gen-tiny","total_cost":3.2e-05}}`,
+		"gen-byok":  `{"data":{"id":"gen-byok","total_cost":0.01,"is_byok":true,"upstream_inference_cost":0.2}}`,
+		"gen-half":  `{"data":{"id":"gen-half","total_cost":0.01,"is_byok":true}}`,
+		"gen-other": `{"data":{"id":"gen-plain","total_cost":0}}`,
+		"gen-null":  `{"data":{"id":"gen-null","total_cost":null}}`,
+		"gen-minus": `{"data":{"id":"gen-minus","total_cost":-1}}`,
+		"gen-bomb":  `{"data":{"id":"gen-bomb","total_cost":1e999999999}}`,
+		"gen-html":  `<html>`,
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, catalogue) })
+	mux.HandleFunc("GET /v1/generation", func(w http.ResponseWriter, r *http.Request) {
+		record, ok := records[r.URL.Query().Get("id")]
+		if !ok || r.Header.Get("Authorization") == "" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		io.WriteString(w, record)
+	})
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	m, _, err := Resolve(ending(t), "openrouter/a/plain", keys, Options{BaseURL: s.URL + "/v1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{
+		"gen-plain": "0.0032", "gen-tiny": "0.000032", "gen-byok": "0.21",
+		"gen-half": "", "gen-other": "", "gen-null": "", "gen-minus": "", "gen-bomb": "", "gen-html": "", "gen-late": "",
+	} {
+		cost, err := m.(model.Records).Cost(context.Background(), id)
+		if (err == nil) != (want != "") || err == nil && cost.String() != want {
+			t.Errorf("%s: %s, %v", id, cost, err)
+		}
+	}
+}
+
+// A recording is a model: the same names are accepted, the same price holds,
+// and the same answers come.
+func TestRecordingIsAModel(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "r.jsonl")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := record.New(f, record.Options{Redact: func(s string) string { return s }})
+	m, info, err := Resolve(ending(t), "openrouter/a/plain", keys, Options{BaseURL: api(t, "a/plain-20260907", nil) + "/v1", Wrap: r.Wrap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Model(info)
+	request := model.Request{Messages: []model.Message{{Role: model.User, Content: "hi"}}, MaxTokens: 10}
+	if _, err := model.Guard(m, info).Reply(context.Background(), request); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	m, again, err := Resolve(ending(t), "scripted/"+file, noKeys, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(again.Accept, info.Accept) || describe(again.Price) != "2/10 USD per million tokens" || !strings.Contains(again.PriceSource, "no tokens are bought") {
+		t.Errorf("%+v", again)
+	}
+	if reply, err := model.Guard(m, again).Reply(context.Background(), request); err != nil || reply.Content != "hi" || reply.Model != "a/plain-20260907" {
+		t.Errorf("%+v, %v", reply, err)
+	}
+}
+
+// Only a provider that keeps records is asked for them.
+func TestNoRecordsElsewhere(t *testing.T) {
+	m, _, err := Resolve(ending(t), "scripted/todo", noKeys, Options{})
+	if _, keeps := m.(model.Records); keeps || err != nil {
+		t.Errorf("%v", err)
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/text"
 )
 
 // request is what is read of a chat-completions request.
@@ -14,8 +17,13 @@ type request struct {
 	MaxTokens           int       `json:"max_tokens"`
 	MaxCompletionTokens int       `json:"max_completion_tokens"`
 	Stream              bool      `json:"stream"`
-	bytes               int
+	// Tools are not looked at: where there are none the model writes its calls as text.
+	Tools []json.RawMessage `json:"tools"`
+	bytes int
 }
+
+// inText says that the model is asked for commands in words.
+func (r request) inText() bool { return len(r.Tools) == 0 }
 
 type message struct {
 	Role    string          `json:"role"`
@@ -38,11 +46,15 @@ func (s *Script) answer(r request) Turn {
 		if session.title() != title {
 			continue
 		}
+		turns := session.Turns
+		if r.inText() {
+			turns = oneCallEach(turns)
+		}
 		n := turnsSoFar(r.Messages)
-		if n >= len(session.Turns) {
+		if n >= len(turns) {
 			return Turn{Say: "I have done all that I was going to do in this session."}
 		}
-		turn := session.Turns[n]
+		turn := turns[n]
 		if result := lastResult(r.Messages); !turn.matches(result) {
 			return turn.baffled(result)
 		}
@@ -53,6 +65,20 @@ func (s *Script) answer(r request) Turn {
 	}
 	return Turn{Say: fmt.Sprintf("My script %s has no session %q.", s.Name, title),
 		Calls: []Call{finish("blocked", fmt.Sprintf("The scripted model %s has no session %q.", s.Name, title))}}
+}
+
+// oneCallEach are turns for a model that may give one command a reply.
+func oneCallEach(turns []Turn) []Turn {
+	var out []Turn
+	for _, t := range turns {
+		calls := t.Calls
+		t.Calls = calls[:min(len(calls), 1)]
+		out = append(out, t)
+		for i := 1; i < len(calls); i++ {
+			out = append(out, Turn{Say: "Next.", Calls: calls[i : i+1]})
+		}
+	}
+	return out
 }
 
 func (t Turn) matches(result string) bool {
@@ -127,7 +153,10 @@ func (s *Script) reply(t Turn, r request) reply {
 	if t.Model != "" {
 		out.model = t.Model
 	}
-	if len(t.Calls) > 0 {
+	switch {
+	case r.inText():
+		out.text, out.calls = t.inText(), nil
+	case len(t.Calls) > 0:
 		out.finish = "tool_calls"
 	}
 	out.prompt = r.bytes/bytesPerToken + 1
@@ -142,6 +171,15 @@ func (s *Script) reply(t Turn, r request) reply {
 		}
 	}
 	return out
+}
+
+// inText is a turn whose calls are part of what it says.
+func (t Turn) inText() string {
+	parts := []string{t.Say}
+	for _, c := range t.Calls {
+		parts = append(parts, text.Render(model.Call{Name: c.Name, Arguments: c.Arguments}))
+	}
+	return strings.TrimSpace(strings.Join(parts, "\n\n"))
 }
 
 // bound cuts a reply that is longer than limit tokens; 0 is no limit.

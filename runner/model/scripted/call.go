@@ -25,7 +25,7 @@ type Call struct {
 func parameters(tool string) (names []string, required int) {
 	switch tool {
 	case "bash":
-		return []string{"command", "timeout"}, 1
+		return []string{"command", "timeout", "box"}, 0
 	case "read":
 		return []string{"path", "offset", "limit"}, 1
 	case "write":
@@ -64,6 +64,9 @@ func (c *Call) UnmarshalYAML(n *yaml.Node) error {
 		if args[name] == nil {
 			return fmt.Errorf("line %d: %s needs %s", n.Line, tool, name)
 		}
+	}
+	if tool == "bash" && args["command"] == nil && args["box"] == nil {
+		return fmt.Errorf("line %d: bash needs command or box", n.Line)
 	}
 	if tool == "raw" {
 		c.Name, c.Arguments = fmt.Sprint(args["name"]), fmt.Sprint(args["arguments"])

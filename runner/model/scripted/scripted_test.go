@@ -14,6 +14,9 @@ import (
 
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/runner/model/openai"
+	"github.com/glovebox-run/glovebox/runner/model/text"
+
+	"go.yaml.in/yaml/v3"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,6 +35,11 @@ func serve(t *testing.T, name string) model.Model {
 	c := openai.New(openai.Config{BaseURL: base, Model: s.Name})
 	t.Cleanup(func() { c.Close(); stop() })
 	return c
+}
+
+// offered are tools; without them the model writes its calls as text.
+func offered() []model.Tool {
+	return []model.Tool{{Name: "bash", Description: "Run.", Parameters: []byte(`{"type":"object"}`)}}
 }
 
 // prompt is a session's beginning as the runner writes it, with a spec that
@@ -53,7 +61,7 @@ func said(messages []model.Message, r model.Reply, result func(model.Call) strin
 }
 
 // results are what the world says to the demo's calls where all goes as it should.
-func results(title string, n int) func(model.Call) string {
+func results(title string) func(model.Call) string {
 	return func(c model.Call) string {
 		switch {
 		case c.Name == "read":
@@ -62,9 +70,9 @@ func results(title string, n int) func(model.Call) string {
 			return "Not done. verify exited 1 in a new box (try 1 of 6). FAILED tests/test_add.py::test_errors"
 		case strings.Contains(c.Arguments, "mypy"):
 			return "exit 1 · 0.1 s\nNo module named mypy"
-		case title == "initializer" && n == 0:
+		case c.Name == "bash" && strings.Contains(c.Arguments, "pytest --version"):
 			return "exit 0 · 0.1 s\npytest 7.2.1"
-		case title == "initializer", title == "coding, feature done" && n == 1:
+		case title == "initializer", title == "coding, feature done" && strings.Contains(c.Arguments, "test_done.py"):
 			return "exit 1 · 0.1 s\n13 failed in 1 s"
 		default:
 			return "exit 0 · 0.1 s\nadded 2: Call the bank\n4 passed in 1 s"
@@ -75,17 +83,22 @@ func results(title string, n int) func(model.Call) string {
 // The whole demo over the real wire: every session comes to its finish, every
 // reply fits into the 1000 tokens that the predecessor gave a free model, and
 // every turn has a plausible usage and no cost.
-func TestDemo(t *testing.T) {
-	m := serve(t, "todo")
+func TestDemo(t *testing.T) { playDemo(t, serve(t, "todo")) }
+
+// The same for a model that can't call tools: one command a reply, in words.
+func TestDemoInText(t *testing.T) { playDemo(t, text.Protocol(text.Calls(serve(t, "todo")))) }
+
+func playDemo(t *testing.T, m model.Model) {
+	t.Helper()
 	for title, finishes := range map[string]int{"initializer": 1, "coding, feature add": 2, "coding, feature list": 1, "coding, feature done": 1} {
 		messages := prompt(title)
 		seen := 0
 		for n := 0; ; n++ {
-			r, err := m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000})
+			r, err := m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000, Tools: offered()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Model != "todo" || r.Finish != model.FinishCalls && len(r.Calls) > 0 || r.Content == "" {
+			if r.Model != "todo" || r.Content == "" {
 				t.Errorf("%s, turn %d: %+v", title, n+1, r)
 			}
 			if u := r.Usage; !u.Known || u.Completion > 1000 || u.Prompt < 20 || !u.Cost.Valid || !u.Cost.Decimal.IsZero() {
@@ -100,7 +113,7 @@ func TestDemo(t *testing.T) {
 					t.Errorf("%s gives up: %s", title, c.Arguments)
 				}
 			}
-			messages = said(messages, r, results(title, n))
+			messages = said(messages, r, results(title))
 		}
 		if seen != finishes {
 			t.Errorf("%s: %d calls of finish, want %d", title, seen, finishes)
@@ -137,12 +150,12 @@ func TestDemoList(t *testing.T) {
 func TestExpectationFails(t *testing.T) {
 	m := serve(t, "todo")
 	messages := prompt("coding, feature add")
-	r, err := m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000})
+	r, err := m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000, Tools: offered()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	messages = said(messages, r, func(model.Call) string { return "There is no file todo.py." })
-	r, err = m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000})
+	r, err = m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000, Tools: offered()})
 	if err != nil || len(r.Calls) != 1 || r.Calls[0].Name != "finish" || !strings.Contains(r.Calls[0].Arguments, `"blocked"`) ||
 		!strings.Contains(r.Content, "There is no file todo.py.") {
 		t.Errorf("%+v, %v", r, err)
@@ -154,25 +167,25 @@ func TestStateless(t *testing.T) {
 	first, second := serve(t, "todo"), serve(t, "todo")
 	messages := prompt("coding, feature list")
 	for n := range 3 {
-		a, err := first.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000})
+		a, err := first.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000, Tools: offered()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := second.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000})
+		b, err := second.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000, Tools: offered()})
 		if err != nil || fmt.Sprint(a.Calls) != fmt.Sprint(b.Calls) || a.Content != b.Content {
 			t.Errorf("turn %d: %+v and %+v, %v", n, a, b, err)
 		}
-		messages = said(messages, a, results("coding, feature list", n))
+		messages = said(messages, a, results("coding, feature list"))
 	}
 }
 
 func TestUnknownSession(t *testing.T) {
 	m := serve(t, "todo")
-	r, err := m.Reply(context.Background(), model.Request{Messages: prompt("coding, feature sort"), MaxTokens: 1000})
+	r, err := m.Reply(context.Background(), model.Request{Messages: prompt("coding, feature sort"), MaxTokens: 1000, Tools: offered()})
 	if err != nil || len(r.Calls) != 1 || !strings.Contains(r.Calls[0].Arguments, "feature sort") {
 		t.Errorf("%+v, %v", r, err)
 	}
-	r, err = m.Reply(context.Background(), model.Request{Messages: []model.Message{{Role: model.User, Content: "hi"}}, MaxTokens: 1000})
+	r, err = m.Reply(context.Background(), model.Request{Messages: []model.Message{{Role: model.User, Content: "hi"}}, MaxTokens: 1000, Tools: offered()})
 	if err != nil || len(r.Calls) != 0 || r.Content == "" {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -182,7 +195,7 @@ func TestUnknownSession(t *testing.T) {
 func TestMaxTokens(t *testing.T) {
 	m := serve(t, "todo")
 	messages := append(prompt("initializer"), model.Message{Role: model.Assistant, Content: "x"}, model.Message{Role: model.User, Content: "pytest 7"})
-	r, err := m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 100})
+	r, err := m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 100, Tools: offered()})
 	if err != nil || r.Finish != model.FinishLength || r.Usage.Completion != 100 || len(r.Content)+len(r.Calls[0].Arguments) != 400 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -196,7 +209,7 @@ func TestOdd(t *testing.T) {
 		for range n {
 			messages = append(messages, model.Message{Role: model.Assistant, Content: "x"})
 		}
-		return m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000})
+		return m.Reply(context.Background(), model.Request{Messages: messages, MaxTokens: 1000, Tools: offered()})
 	}
 	if r, err := at(0); err != nil || r.Model != "x-ai/grok-4" {
 		t.Errorf("%+v, %v", r, err)
@@ -240,6 +253,7 @@ func TestLoadFaults(t *testing.T) {
 		head + "      - {status: 200}":         "no error",
 		head + "      - calls: [{bsh: {command: ls}}]":                   `line 5: unknown tool "bsh"`,
 		head + "      - calls: [{bash: {cmd: ls}}]":                      `line 5: bash has no parameter "cmd"`,
+		head + "      - calls: [{bash: {timeout: 5}}]":                   "line 5: bash needs command or box",
 		head + "      - calls: [{write: {path: x}}]":                     "line 5: write needs content",
 		head + "      - calls: [{bash: {command: ls}, read: {path: x}}]": "line 5: a call is one tool",
 		head + "      - calls: [bash]":                                   "line 5: a call is one tool",
@@ -255,5 +269,13 @@ func TestLoadFaults(t *testing.T) {
 		if _, err := Load(name); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%q: %v", script, err)
 		}
+	}
+}
+
+// A script can look into a box that was kept.
+func TestCallOfBox(t *testing.T) {
+	var c Call
+	if err := yaml.Unmarshal([]byte(`bash: {box: abc}`), &c); err != nil || c.Arguments != `{"box":"abc"}` {
+		t.Errorf("%+v, %v", c, err)
 	}
 }

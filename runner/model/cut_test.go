@@ -1,0 +1,27 @@
+package model
+
+import (
+	"context"
+	"testing"
+)
+
+// All tokens used up is a cut reply, also where the server says that its calls
+// are complete, and where the budget has lowered what it was allowed.
+func TestCut(t *testing.T) {
+	for name, c := range map[string]struct {
+		usage  Usage
+		finish Finish
+		want   Finish
+	}{
+		"all of them":     {Usage{Known: true, Completion: 100}, FinishCalls, FinishLength},
+		"more than that":  {Usage{Known: true, Completion: 101}, FinishStop, FinishLength},
+		"less":            {Usage{Known: true, Completion: 99}, FinishCalls, FinishCalls},
+		"nothing is told": {Usage{Completion: 100}, FinishCalls, FinishCalls},
+		"as told":         {Usage{Known: true, Completion: 3}, FinishLength, FinishLength},
+	} {
+		m := Cut(&answers{t: t, list: []answer{{reply: Reply{Finish: c.finish, Usage: c.usage}}}})
+		if got, err := m.Reply(context.Background(), Request{MaxTokens: 100}); err != nil || got.Finish != c.want {
+			t.Errorf("%s: %q, %v", name, got.Finish, err)
+		}
+	}
+}
