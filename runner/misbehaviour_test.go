@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -194,8 +196,11 @@ func bareImage(t *testing.T) Image {
 func (a ask) resolve(t *testing.T, w *world, s *modeltest.Server, name string) error {
 	t.Helper()
 	budget := w.o.Budget
-	m, info, err := provider.Resolve(untilEnd(t), name, func(string) string { return modeltest.Key },
-		provider.Options{BaseURL: s.URL, Price: a.price, Budget: &budget, Version: "test"})
+	o := provider.Options{BaseURL: s.URL, Price: a.price, Budget: &budget, Version: "test"}
+	if a.wire == modeltest.OpenRouter { // of which only the real address is believed what it says of costs
+		o.BaseURL, o.Wrap = "", func(next http.RoundTripper) http.RoundTripper { return detour{to: s.URL, next: next} }
+	}
+	m, info, err := provider.Resolve(untilEnd(t), name, func(string) string { return modeltest.Key }, o)
 	if err != nil {
 		return ModelError(err)
 	}
@@ -207,6 +212,26 @@ func (a ask) resolve(t *testing.T, w *world, s *modeltest.Server, name string) e
 	}
 	w.o.Model, w.o.ModelName, w.o.ModelInfo = m, name, info
 	return nil
+}
+
+// detour brings what is meant for OpenRouter to another address.
+type detour struct {
+	to   string
+	next http.RoundTripper
+}
+
+func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
+	rest, ok := strings.CutPrefix(r.URL.String(), "https://openrouter.ai/api/v1")
+	if !ok {
+		return nil, fmt.Errorf("a request went to %s", r.URL)
+	}
+	r = r.Clone(r.Context())
+	var err error
+	if r.URL, err = url.Parse(d.to + rest); err != nil {
+		return nil, err
+	}
+	r.Host = ""
+	return d.next.RoundTrip(r)
 }
 
 // untilEnd is a context that ends with the test.
@@ -316,15 +341,27 @@ func unauthorised(a ask, s *modeltest.Server) (faults []string) {
 				fault("request %d has %s", e.Number, field)
 			}
 		}
-		// Anthropic's other tiers have other prices; elsewhere the field chooses one.
-		if tier, ok := e.Fields()["service_tier"]; ok && (a.wire != modeltest.Anthropic || string(tier) != `"standard_only"`) {
-			fault("request %d asks for the tier %s", e.Number, tier)
+		if tier := string(e.Fields()["service_tier"]); tier != a.tier() {
+			fault("request %d asks for the tier %q", e.Number, tier)
 		}
 		if a.wire == modeltest.OpenRouter && !a.impatient {
 			faults = append(faults, unpinned(a, e)...)
 		}
 	}
 	return faults
+}
+
+// tier is the service_tier that has the known price, "" where the field chooses
+// another one.
+func (a ask) tier() string {
+	switch {
+	case a.wire == modeltest.OpenAI:
+		return `"default"`
+	case a.wire == modeltest.Anthropic:
+		return `"standard_only"`
+	default:
+		return ""
+	}
 }
 
 // unpinned says what a request to OpenRouter leaves to choose.
@@ -362,13 +399,16 @@ func unpinned(a ask, e modeltest.Exchange) (faults []string) {
 	if p.MaxPrice == nil || p.MaxPrice.Prompt == nil || p.MaxPrice.Completion == nil || p.MaxPrice.Prompt.GreaterThan(limit) {
 		fault("the price is not pinned")
 	}
+	off := map[string]bool{}
 	for _, plugin := range body.Plugins {
-		if plugin.Enabled {
-			fault("plugin " + plugin.ID + " is on")
-		}
+		off[plugin.ID] = !plugin.Enabled
 	}
-	if len(body.Plugins) == 0 {
-		fault("the account's plugins are on")
+	for _, plugin := range []string{
+		"auto-router", "auto-beta-router", "pareto-router", "fusion", "web", "file-parser", "response-healing", "context-compression",
+	} {
+		if !off[plugin] {
+			fault("the account's plugin " + plugin + " may be on")
+		}
 	}
 	if e.Header.Get("X-OpenRouter-Metadata") != "enabled" || e.Header.Get("X-OpenRouter-Cache") != "false" {
 		fault("metadata off, or the response cache on")

@@ -121,7 +121,7 @@ const (
 // misbehaviours are the rows of the table.
 func misbehaviours() (all []misbehaviour) {
 	for _, group := range [][]misbehaviour{
-		whoAnswers(), whoAnswersInPart(), whoAnswersByName(), routed(),
+		whoAnswers(), whoFails(), whoAnswersInPart(), whoAnswersByName(), routed(),
 		money(), records(), moneyLies(), catalogues(), budgets(),
 		statuses(), waits(), false200s(), broken(), silences(), strange(), callShapes(), together(), anthropics(),
 	} {
@@ -143,6 +143,29 @@ func whoAnswers() []misbehaviour {
 	r.row(paid(), since(2), refusedAt(2, dearID, exactly), wrong...)
 	r.row(paid(), turn(1), refusedAt(1, dearID, exactly), append(wrong, modeltest.OneDocument())...)
 	r.row(openAI(), turn(3), refusedAt(3, dearID, less), append(wrong, modeltest.OneDocument())...)
+	return r.list
+}
+
+// whoFails is another model whose answer fails: asking again would pay it again.
+func whoFails() []misbehaviour {
+	r := rows{group: "another model that fails"}
+	for _, n := range []int{1, 3} {
+		for _, failure := range []modeltest.Fault{
+			modeltest.NoChoices(), modeltest.ErrorMidStream(0, 502), modeltest.ErrorMidStream(4, 429),
+			modeltest.Finish("content_filter"), modeltest.Finish("news"), modeltest.CutBeforeFinish(), modeltest.Down(503),
+		} {
+			r.row(paid(), turn(n), refusedAt(n, dearID, exactly), modeltest.WrongModel(dearID), failure, poisoned())
+		}
+		r.row(paid(), turn(n), refusedAt(n, dearID, more), modeltest.WrongModel(dearID), modeltest.ErrorIn200(502))
+		r.row(free(), turn(n), refusedAt(n, dearID, exactly), modeltest.WrongModel(dearID), modeltest.NoChoices(), poisoned())
+		r.row(openAI(), turn(n), refusedAt(n, dearID, less), modeltest.WrongModel(dearID), modeltest.ErrorMidStream(3, 502), poisoned())
+		r.row(claude(), turn(n), refusedAt(n, dearID, less), modeltest.WrongModel(dearID), modeltest.Finish("refusal"), poisoned())
+		r.row(claude(), turn(n), refusedAt(n, dearID, less), modeltest.WrongModel(dearID), modeltest.Finish("pause_turn"), poisoned())
+	}
+	// Only the metadata beside the error tells of it.
+	r.row(paid(), turn(2), refusedAt(2, dearID, exactly), modeltest.WrongAttempt(dearID), modeltest.ErrorMidStream(3, 502), poisoned())
+	r.row(paid(), turn(1), refusedAt(1, dearID, exactly), modeltest.WrongAttempt(dearID), modeltest.Busy(time.Second))
+	r.row(free(), turn(1), refusedAt(1, wrongModel, exactly), modeltest.Strategy("fallback"), modeltest.ErrorMidStream(0, 502))
 	return r.list
 }
 
@@ -256,7 +279,17 @@ func moneyLies() []misbehaviour {
 	r.row(paid(), since(2), whole(0, exactly), modeltest.PriceIs(modeltest.PerMillion("6", "30")))
 	r.row(paid(), turn(1), refusedAt(1, tooDear, exactly), modeltest.PriceIs(modeltest.PerMillion("2000", "10000")), poisoned())
 	r.row(openAI(), always(), unseen(whole(0, less)), modeltest.PriceIs(modeltest.PerMillion("0.5", "4")))
-	r.row(paid(), always(), unseen(whole(0, less)), modeltest.Reports("0"))
+	r.row(paid(), always(), whole(0, exactly), modeltest.Reports("0"))
+	r.row(paid(), turn(2), whole(1, exactly), modeltest.CostSoFar("0.01"), modeltest.CutBeforeFinish(), poisoned())
+	for _, a := range []ask{free(), zero(), ownServer()} {
+		r.row(a, turn(3), refusedAt(3, paidAfterAll, exactly), modeltest.CostSoFar("0.01"), modeltest.CutBeforeFinish(), poisoned())
+	}
+	for _, a := range []ask{paid(), custom()} {
+		r.row(a, turn(1), refusedAt(1, tooDear, exactly), modeltest.CostSoFar("0.9"), modeltest.CutBeforeFinish(), poisoned())
+		r.row(a, turn(1), refusedAt(1, tooDear, exactly), modeltest.CostSoFar("0.9"), modeltest.ErrorMidStream(3, 502), poisoned())
+	}
+	r.row(openAI(), turn(3), refusedAt(3, "service tier", more), modeltest.Tier("priority"), modeltest.PriceIs(modeltest.PerMillion("0.45", "3.6")), poisoned())
+	r.row(openAI(), turn(1), refusedAt(1, "service tier", more), modeltest.Tier("flex"), poisoned())
 	r.row(paid(), turn(2), unseen(whole(1, less)), modeltest.Down(500), modeltest.BillsTheReply())
 	return r.list
 }
@@ -431,6 +464,14 @@ func callShapes() []misbehaviour {
 	r.row(paid(), turn(2), whole(1, exactly), modeltest.Length(false))
 	r.row(paid(), turn(2), whole(1, exactly), modeltest.Length(true))
 	r.row(paid(), turn(2), whole(1, exactly), modeltest.Empty())
+	for _, word := range []string{"MAX_TOKENS", "max_tokens", "max_output_tokens", "model_length"} {
+		r.row(custom(), turn(2), whole(1, more), modeltest.NoUsage(), modeltest.Length(false), modeltest.Finish(word))
+	}
+	r.row(custom(), turn(2), whole(1, more), modeltest.NoUsage(), modeltest.Length(true))
+	r.row(custom(), turn(1), failedAt(1, 1, "refuses the request", exactly), modeltest.Finish("content_filter"), poisoned())
+	r.row(custom(), turn(1), failedAt(1, 1, "refuses the request", exactly), modeltest.Finish("news"), poisoned())
+	r.row(custom(), turn(3), again(3, 3, exactly), modeltest.Finish("content_filter"), poisoned())
+	r.row(custom(), turn(1), whole(1, exactly), modeltest.Finish("insufficient_system_resource"), poisoned())
 	for _, form := range []string{"json", "function", "tag"} {
 		r.row(custom(), turn(1), whole(0, exactly), modeltest.CallsAsText(form))
 		r.row(ownServer(), turn(3), whole(0, exactly), modeltest.CallsAsText(form))
@@ -446,7 +487,7 @@ func together() []misbehaviour {
 	r.row(paid(), turn(3), refusedAt(3, dearID, exactly), modeltest.WrongModel(dearID), modeltest.ArgumentsAsObject(), modeltest.NoIndex(), poisoned())
 	r.row(paid(), turn(3), refusedAt(3, dearID, exactly), modeltest.WrongModel(dearID), modeltest.Costs("0.9"), poisoned())
 	r.row(free(), turn(1), refusedAt(1, dearID, exactly), modeltest.WrongModel(dearID), modeltest.Comments(200), modeltest.CRLF(), poisoned())
-	r.row(paid(), turn(1), refusedAt(1, "began to answer", exactly), modeltest.WrongModel(dearID), modeltest.CutBeforeFinish(), poisoned())
+	r.row(paid(), turn(1), refusedAt(1, "\"a/dear\" answered", exactly), modeltest.WrongModel(dearID), modeltest.CutBeforeFinish(), poisoned())
 	r.row(paid(), turn(1), refusedAt(1, dearID, exactly), modeltest.WrongModel(dearID), modeltest.EndAfterFinish(), poisoned())
 	r.row(paid(), turn(1), refusedAt(1, dearID, exactly), modeltest.WrongModel(dearID), modeltest.Length(false), poisoned())
 	r.row(custom(), always(), whole(0, exactly), modeltest.NoIndex(), modeltest.NoID(), modeltest.NoType(), modeltest.ArgumentsAsObject(), modeltest.NullContent(), modeltest.NoFinish(), modeltest.OneDocument())

@@ -171,11 +171,12 @@ func (b *budget) fail(spent decimal.Decimal, err error) error {
 // spent is what usage cost: as reported, else by price, else all that was
 // reserved. Where the price was given by hand or by a table, a server that
 // reports less than it may mean nothing by it (gateways say 0): the larger
-// counts. So it does where the tokens make no sense.
+// counts. So it does where the tokens make no sense, and where what has a price
+// is said to have cost nothing.
 func (b *budget) spent(reserved decimal.Decimal, u Usage) decimal.Decimal {
 	reported := u.Cost.Valid && !u.Cost.Decimal.IsNegative()
 	switch {
-	case reported && u.Known && b.info.CostReported:
+	case reported && u.Known && b.info.CostReported && (u.Cost.Decimal.IsPositive() || b.info.Price.Free()):
 		return u.Cost.Decimal
 	case reported && u.Known:
 		return decimal.Max(u.Cost.Decimal, b.info.Price.Cost(u))

@@ -40,12 +40,17 @@ func TestBudgetBooks(t *testing.T) {
 	reported.Cost = decimal.NewNullDecimal(usd("0.7"))
 	more := known
 	more.Cost = decimal.NewNullDecimal(usd("7"))
+	free := known
+	free.Cost = decimal.NewNullDecimal(decimal.Zero)
+	cost := func(amount string) Usage { return Usage{Cost: decimal.NewNullDecimal(usd(amount))} }
 	wrong := &Error{Fault: FaultWrongModel, Status: 200, Usage: known}
 	for name, c := range map[string]struct {
 		answer answer
 		want   string // the line after "reserve 20.63"
 	}{
 		"what the provider bills":         {answer{reply: Reply{Usage: reported}}, "settle 0.7"},
+		"what is said to be free":         {answer{reply: Reply{Usage: free}}, "settle 2"},
+		"a cut stream that told its cost": {answer{err: &Error{Fault: FaultServer, Status: 200, Usage: cost("0.7")}}, "failed 20.63"},
 		"a gateway that says too little":  {answer{reply: Reply{Usage: reported}}, "settle 2"},
 		"a gateway that says more":        {answer{reply: Reply{Usage: more}}, "settle 7"},
 		"else the tokens":                 {answer{reply: Reply{Usage: known}}, "settle 2"},
@@ -61,7 +66,7 @@ func TestBudgetBooks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			book := &memory{}
 			info := dollarModel()
-			info.CostReported = name == "what the provider bills"
+			info.CostReported = strings.HasPrefix(name, "what ")
 			b := Budget(&answers{t: t, list: []answer{c.answer}}, info, usd("1000"), book)
 			_, err := b.Reply(context.Background(), hello(100))
 			if !errors.Is(err, c.answer.err) {

@@ -13,15 +13,28 @@ func TestCut(t *testing.T) {
 		finish Finish
 		want   Finish
 	}{
-		"all of them":     {Usage{Known: true, Completion: 100}, FinishCalls, FinishLength},
-		"more than that":  {Usage{Known: true, Completion: 101}, FinishStop, FinishLength},
-		"less":            {Usage{Known: true, Completion: 99}, FinishCalls, FinishCalls},
-		"nothing is told": {Usage{Completion: 100}, FinishCalls, FinishCalls},
-		"as told":         {Usage{Known: true, Completion: 3}, FinishLength, FinishLength},
+		"all of them":    {Usage{Known: true, Completion: 100}, FinishCalls, FinishLength},
+		"more than that": {Usage{Known: true, Completion: 101}, FinishStop, FinishLength},
+		"less":           {Usage{Known: true, Completion: 99}, FinishCalls, FinishCalls},
+		"as told":        {Usage{Known: true, Completion: 3}, FinishLength, FinishLength},
 	} {
-		m := Cut(&answers{t: t, list: []answer{{reply: Reply{Finish: c.finish, Usage: c.usage}}}})
+		m := Cut(&answers{t: t, list: []answer{{reply: Reply{Finish: c.finish, Usage: c.usage, Calls: []Call{{Arguments: `{"a":"b`}}}}}})
 		if got, err := m.Reply(context.Background(), Request{MaxTokens: 100}); err != nil || got.Finish != c.want {
 			t.Errorf("%s: %q, %v", name, got.Finish, err)
+		}
+	}
+}
+
+// Where no tokens are told, a last call that stops in the middle is the sign.
+func TestCutWithoutUsage(t *testing.T) {
+	for arguments, want := range map[string]Finish{
+		`{"a":"b`: FinishLength, `{"a":`: FinishLength, `{`: FinishLength,
+		`{"a":"b"}`: FinishCalls, `{}`: FinishCalls, "": FinishCalls, `{"a" "b"`: FinishCalls, "hello": FinishCalls,
+	} {
+		calls := []Call{{Arguments: `{"whole":true}`}, {Arguments: arguments}}
+		m := Cut(&answers{t: t, list: []answer{{reply: Reply{Finish: FinishCalls, Calls: calls}}}})
+		if got, err := m.Reply(context.Background(), Request{MaxTokens: 100}); err != nil || got.Finish != want {
+			t.Errorf("%s: %q, %v", arguments, got.Finish, err)
 		}
 	}
 }

@@ -19,8 +19,8 @@ import (
 //
 // The error is a FaultWrongModel that carries what the reply used, so that it
 // is paid for, and nothing of the reply itself, so that none of its calls can
-// be executed. A failure in the middle of another model's answer is one too:
-// asking again would pay that model again.
+// be executed. A failure of another model is one too, whether in the middle of
+// its answer or beside an error: asking again would pay that model again.
 func Guard(next Model, info Info) Model { return &guard{next: next, info: info} }
 
 type guard struct {
@@ -37,12 +37,45 @@ func (g *guard) Reply(ctx context.Context, r Request) (Reply, error) {
 			return Reply{}, g.refuse(wrong, Error{Status: 200, ID: reply.ID, Model: reply.Model, Usage: reply.Usage})
 		}
 		return reply, nil
-	case errors.As(err, &failed) && failed.Model != "" && failed.Fault != FaultCancelled && !g.known(failed.Model):
-		return Reply{}, g.refuse(named(failed.Model)+" began to answer", *failed)
-	default:
-		return Reply{}, err
+	case errors.As(err, &failed) && failed.Fault != FaultCancelled:
+		if wrong := g.wrong(g.atBest(*failed)); wrong != "" {
+			return Reply{}, g.refuse(wrong, *failed)
+		}
 	}
+	return Reply{}, err
 }
+
+// atBest is the reply that a failed one could have become: what it had not
+// told yet counts in its favour, what it had told does not.
+func (g *guard) atBest(e Error) Reply {
+	r := Reply{Model: e.Model, Provider: e.Provider, Routing: e.Routing}
+	if (r.Model == "" || g.known(r.Model)) && len(g.info.Accept) > 0 {
+		r.Model = g.info.Accept[0]
+	}
+	if r.Provider == "" && len(g.info.Upstreams) > 0 {
+		r.Provider = g.info.Upstreams[0]
+	}
+	way := &r.Routing
+	if way.Strategy == "" {
+		way.Strategy = direct
+	}
+	if way.Requested == "" {
+		way.Requested = g.info.ID
+	}
+	if len(way.Models) == 0 {
+		way.Models = []string{r.Model}
+	}
+	if len(way.Providers) == 0 {
+		way.Providers = []string{r.Provider}
+	}
+	return r
+}
+
+// The strategies of OpenRouter by which the model asked for is found.
+const (
+	direct = "direct"
+	alias  = "alias"
+)
 
 // wrong says why a reply is not from the model asked for, "" if it is.
 func (g *guard) wrong(r Reply) string {
@@ -61,7 +94,7 @@ func (g *guard) wrong(r Reply) string {
 func (g *guard) wrongRouting(r Reply) string {
 	way := r.Routing
 	switch {
-	case way.Strategy != "direct" && way.Strategy != "alias":
+	case way.Strategy != direct && way.Strategy != alias:
 		return fmt.Sprintf("the request was routed by %s", quoted(way.Strategy))
 	case way.Requested != g.info.ID:
 		return fmt.Sprintf("the request was taken for one for %s", quoted(way.Requested))

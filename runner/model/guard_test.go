@@ -137,6 +137,40 @@ func TestGuardOfBrokenReplies(t *testing.T) {
 	}
 }
 
+// An answer that failed is judged by what it had told: what is missing may
+// still have come, what is there must fit.
+func TestGuardOfFailures(t *testing.T) {
+	info := Info{ID: "a/b:free", Variant: "free", Accept: []string{"a/b:free", "a/b-20260907:free"}, Upstreams: []string{"P"}}
+	for name, c := range map[string]struct {
+		failed Error
+		wrong  bool
+	}{
+		"nothing told":         {Error{}, false},
+		"its name":             {Error{Model: "a/b:free"}, false},
+		"half of its name":     {Error{Model: "a/b"}, false}, // the account comes last
+		"another's name":       {Error{Model: "x/y"}, true},
+		"an account":           {Error{Routing: Routing{Known: true, Models: []string{"a/b-20260907:free"}}}, false},
+		"an empty account":     {Error{Routing: Routing{Known: true}}, false},
+		"a fallback":           {Error{Routing: Routing{Known: true, Strategy: "fallback"}}, true},
+		"unreadable":           {Error{Routing: Routing{Known: true, Strategy: "unreadable"}}, true},
+		"another attempt":      {Error{Model: "a/b:free", Routing: Routing{Known: true, Strategy: "direct", Models: []string{"x/y"}}}, true},
+		"another request":      {Error{Routing: Routing{Known: true, Requested: "x/y"}}, true},
+		"its upstream":         {Error{Provider: "P"}, false},
+		"another upstream":     {Error{Provider: "Z"}, true},
+		"attempts at another":  {Error{Provider: "P", Routing: Routing{Known: true, Providers: []string{"P", "Z"}}}, true},
+		"ended by a person":    {Error{Fault: FaultCancelled, Model: "x/y"}, false},
+		"without any its name": {Error{Model: "", Routing: Routing{Known: true, Models: []string{""}}}, true},
+	} {
+		if c.failed.Fault == "" {
+			c.failed.Fault = FaultServer
+		}
+		_, err := Guard(&answers{t: t, list: []answer{{err: &c.failed}}}, info).Reply(context.Background(), Request{})
+		if wrong := faultOf(err) == FaultWrongModel; wrong != c.wrong {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // The predecessor's end: asked for a free model, served the paid one of the
 // same name. The message says all that its user would have needed.
 func TestGuardOfTheFreeModel(t *testing.T) {

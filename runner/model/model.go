@@ -231,9 +231,13 @@ type Error struct {
 	// ID is the provider's name for the reply that failed, if it got that far:
 	// what it cost can be looked up later.
 	ID string
-	// Model is who had begun to answer, if it got that far: hostile until guarded.
-	Model string
-	// Usage is what the failed attempt used, if told: it is booked like any other.
+	// Model, Provider and Routing are who had begun to answer, as far as it was
+	// told: hostile until guarded.
+	Model, Provider string
+	Routing         Routing
+	// Usage is what the failed attempt used, if told: it is booked like any
+	// other. Of one that broke off it has the cost alone: some servers count
+	// while they speak, and the last count is missing.
 	Usage Usage
 	Err   error
 }

@@ -244,22 +244,15 @@ func (a *assembly) reply() (model.Reply, error) {
 	if a.told {
 		out.Usage = a.usage.model()
 	}
-	switch a.stop {
-	case "end_turn", "stop_sequence":
-		out.Finish = model.FinishStop
-	case "tool_use":
-		out.Finish = model.FinishCalls
-	case "max_tokens":
-		out.Finish = model.FinishLength
-	case "refusal":
-		return model.Reply{}, &model.Error{Fault: model.FaultRequest, Status: http.StatusOK, Usage: out.Usage,
-			Message: wire.Clean("the model refuses to answer: "+a.why, a.key)}
-	case "model_context_window_exceeded":
-		return model.Reply{}, &model.Error{Fault: model.FaultContext, Status: http.StatusOK, Usage: out.Usage,
-			Message: "the answer was cut because the model's window is full"}
-	default:
-		out.Finish = model.Finish(a.stop)
+	finish, unfinished := wire.Finish(a.stop)
+	if unfinished != nil {
+		unfinished.Usage = out.Usage
+		if a.why != "" {
+			unfinished.Message = wire.Clean(unfinished.Message+": "+a.why, a.key)
+		}
+		return model.Reply{}, a.failed(unfinished)
 	}
+	out.Finish = finish
 	a.content(&out)
 	return out, nil
 }

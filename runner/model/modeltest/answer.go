@@ -16,6 +16,7 @@ type answer struct {
 	turn    Turn
 	names   string // the model that the reply names; "" is none
 	routing routing
+	tier    string // of service, as OpenAI names the one that it bills
 
 	price    Price           // of the model that answers
 	usage    Usage           // as counted, and billed
@@ -81,7 +82,9 @@ func (a *answer) failure(status int, failure map[string]any) map[string]any {
 		return map[string]any{"type": "error", "error": failure, "request_id": "req_" + a.id}
 	case OpenRouter:
 		failure["code"] = status
-		return map[string]any{"error": failure, "user_id": "user_1"}
+		body := map[string]any{"error": failure, "user_id": "user_1"}
+		a.addRouting(body)
+		return body
 	default:
 		if _, ok := failure["code"]; !ok {
 			failure["code"] = nil

@@ -1,6 +1,9 @@
 package modeltest
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // stream is the reply in OpenAI's chunks.
 func (a *answer) stream() (frames []frame) {
@@ -21,8 +24,8 @@ func (a *answer) stream() (frames []frame) {
 		frames = append(frames, frame{comment, ": OPENROUTER PROCESSING\n\n"})
 	}
 	delta(content, map[string]any{"role": "assistant", "content": ""}, nil)
-	if a.turn.Reasoning != "" && a.server.wire == OpenRouter {
-		delta(content, a.reasoning(), nil)
+	if thought := a.reasoning(); thought != nil {
+		delta(content, thought, nil)
 	}
 	for _, piece := range halves(a.turn.Say) {
 		delta(content, map[string]any{"content": piece}, nil)
@@ -45,11 +48,7 @@ func (a *answer) stream() (frames []frame) {
 // completion is the reply as one document.
 func (a *answer) completion() map[string]any {
 	message := map[string]any{"role": "assistant", "content": a.turn.Say}
-	if a.turn.Reasoning != "" && a.server.wire == OpenRouter {
-		for k, v := range a.reasoning() {
-			message[k] = v
-		}
-	}
+	maps.Copy(message, a.reasoning())
 	a.whole = true
 	if calls := a.callPieces(); len(calls) > 0 {
 		message["tool_calls"] = calls
@@ -72,8 +71,11 @@ func (a *answer) sign(chunk map[string]any) {
 	if a.names != "" {
 		chunk["model"] = a.names
 	}
-	if a.server.wire == OpenRouter {
+	switch a.server.wire {
+	case OpenRouter:
 		chunk["provider"] = a.routing.provider
+	case OpenAI:
+		chunk["service_tier"] = orElse(a.tier, "default")
 	}
 }
 
@@ -88,8 +90,15 @@ func (a *answer) finish() string {
 	}
 }
 
-// reasoning is what OpenRouter wants back unchanged.
+// reasoning is what OpenRouter and local servers want back unchanged. OpenAI
+// shows none.
 func (a *answer) reasoning() map[string]any {
+	switch {
+	case a.turn.Reasoning == "" || a.server.wire == OpenAI:
+		return nil
+	case a.server.wire == Local:
+		return map[string]any{"reasoning_content": a.turn.Reasoning}
+	}
 	return map[string]any{"reasoning": a.turn.Reasoning, "reasoning_details": []any{map[string]any{
 		"type": "reasoning.text", "format": "anthropic-claude-v1", "index": 0, "text": a.turn.Reasoning, "signature": "c2lnbmVk"}}}
 }

@@ -86,6 +86,23 @@ func UsageInEveryChunk() Fault {
 	})
 }
 
+// CostSoFar bills this many USD, and tells it in every chunk.
+func CostSoFar(usd string) Fault {
+	return openAIOnly("a cost of "+usd+" USD in every chunk", func(a *answer) {
+		a.take(usd)
+		a.chunks = append(a.chunks, func(n int, c map[string]any) {
+			if _, ok := c["usage"]; !ok {
+				c["usage"] = map[string]any{"prompt_tokens": a.usage.Prompt, "completion_tokens": n, "cost": number(*a.billed)}
+			}
+		})
+	})
+}
+
+// Tier bills the reply in another tier of service, and says so.
+func Tier(name string) Fault {
+	return openAIOnly("service tier "+name, func(a *answer) { a.tier = name })
+}
+
 // Cached has part of the prompt read from a cache and part of it written to one.
 func Cached(read, written int) Fault {
 	return Fault{Name: "from a cache", do: func(a *answer) {

@@ -176,6 +176,7 @@ func ErrorMidStream(n, status int) Fault {
 		chunk := map[string]any{"id": a.id, "object": "chat.completion.chunk", "created": 1789054151, "error": failure,
 			"choices": []any{map[string]any{"index": 0, "delta": map[string]any{"content": ""}, "finish_reason": "error"}}}
 		a.sign(chunk)
+		a.addRouting(chunk)
 		a.frames = append(a.frames, instead(n, "data: "+marshal(chunk)+"\n\ndata: [DONE]\n\n"))
 	}}
 }

@@ -1,12 +1,15 @@
 package openai
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/shopspring/decimal"
 
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/runner/model/wire"
@@ -20,6 +23,8 @@ type chunk struct {
 	Provider string   `json:"provider"`
 	Choices  []choice `json:"choices"`
 	Usage    *usage   `json:"usage"`
+	// Tier is OpenAI's service_tier, which decides the price.
+	Tier string `json:"service_tier"`
 	// Routing is OpenRouter's account of who was asked.
 	Routing json.RawMessage `json:"openrouter_metadata"`
 }
@@ -35,8 +40,10 @@ type delta struct {
 	Content json.RawMessage `json:"content"`
 	Refusal string          `json:"refusal"`
 	Calls   []callDelta     `json:"tool_calls"`
-	// Reasoning is in OpenRouter's form, which wants it back.
+	// Reasoning is in OpenRouter's form, and Thought in that of DeepSeek and
+	// local servers: they want it back.
 	Reasoning json.RawMessage `json:"reasoning_details"`
+	Thought   json.RawMessage `json:"reasoning_content"`
 }
 
 type callDelta struct {
@@ -56,7 +63,9 @@ type assembly struct {
 	thought reasoning
 	calls   []*call
 	byIndex map[int]*call
-	chosen  bool // there was a choice
+	chosen  bool   // there was a choice
+	finish  string // the server's word for the answer's end
+	tier    string // the tier of service that is billed, where it is told
 }
 
 type call struct {
@@ -97,9 +106,10 @@ func (a *assembly) add(raw []byte) error {
 	if c.Usage != nil {
 		a.out.Usage = c.Usage.model()
 	}
-	if wire.Present(c.Routing) {
-		a.out.Routing = joined(a.out.Routing, routing(c.Routing))
+	if c.Tier != "" {
+		a.tier = c.Tier
 	}
+	a.routed(c.Routing)
 	for _, ch := range c.Choices {
 		if ch.Index != 0 {
 			continue // one answer was asked for
@@ -108,26 +118,45 @@ func (a *assembly) add(raw []byte) error {
 		a.delta(ch.Delta)
 		a.delta(ch.Message)
 		if ch.Finish != nil && *ch.Finish != "" {
-			a.out.Finish = model.Finish(*ch.Finish)
+			a.finish = *ch.Finish
 		}
 	}
 	return nil
 }
 
-// failed gives the failure of an answer that had begun the answer's id, under
-// which its cost can be looked up, and who had begun to answer. One that the caller ended becomes a fault
-// for it. What the answer has told of its usage is left out: some servers
-// count while they speak, and the last count is missing.
+// failed gives the failure of an answer that had begun what the answer had told:
+// its id, under which its cost can be looked up, who had begun to answer, and
+// of its usage the cost. One that the caller ended becomes a fault for it.
 func (a *assembly) failed(err error) error {
 	var e *model.Error
 	if !errors.As(err, &e) {
 		e = &model.Error{Fault: model.FaultCancelled, Err: err}
 	}
-	e.Model = a.out.Model
+	a.served(e.Model)
+	a.out.Routing = joined(a.out.Routing, e.Routing)
+	e.Model, e.Routing, e.Provider = a.out.Model, a.out.Routing, cmp.Or(e.Provider, a.out.Provider)
 	if e.ID == "" && idForm.MatchString(a.out.ID) {
 		e.ID = a.out.ID
 	}
+	if !e.Usage.Known {
+		e.Usage.Cost = dearest(e.Usage.Cost, a.out.Usage.Cost)
+	}
 	return e
+}
+
+// dearest is the larger of two costs that may not have been told.
+func dearest(a, b decimal.NullDecimal) decimal.NullDecimal {
+	if !a.Valid || b.Valid && b.Decimal.GreaterThan(a.Decimal) {
+		return b
+	}
+	return a
+}
+
+// routed notes an account of who was asked.
+func (a *assembly) routed(raw json.RawMessage) {
+	if wire.Present(raw) {
+		a.out.Routing = joined(a.out.Routing, routing(raw))
+	}
 }
 
 // served notes who answers. An answer that changes its mind about it names
@@ -146,6 +175,7 @@ func (a *assembly) delta(d delta) {
 	a.text.WriteString(text(d.Content))
 	a.text.WriteString(d.Refusal)
 	a.thought.add(d.Reasoning)
+	a.thought.addText(text(d.Thought))
 	for _, cd := range d.Calls {
 		c := a.find(cd)
 		if c.id == "" {
@@ -199,12 +229,32 @@ func (c *call) over(d callDelta) bool {
 	return d.Function.Name != "" && c.name != "" && json.Valid([]byte(c.arguments.String()))
 }
 
-// reply is the whole answer.
-func (a *assembly) reply() (model.Reply, error) {
-	if !a.chosen {
-		return model.Reply{}, &model.Error{Fault: model.FaultServer, Status: http.StatusOK, Message: "the server answered without an answer (no choices)", ID: a.out.ID, Usage: a.out.Usage}
+// reply is the whole answer, if that is what it is.
+func (a *assembly) reply(tier string) (model.Reply, error) {
+	finish, unfinished := wire.Finish(a.finish)
+	switch {
+	case !a.chosen:
+		unfinished = &model.Error{Fault: model.FaultServer, Status: http.StatusOK, Message: "the server answered without an answer (no choices)"}
+	case tier != "" && a.tier != "" && a.tier != tier:
+		return model.Reply{}, a.failed(&model.Error{Fault: model.FaultNoPrice, Status: http.StatusOK,
+			Message: fmt.Sprintf("the reply is billed in the service tier %.40q, and the known price is that of %q", a.tier, tier)})
 	}
-	var made []model.Call
+	if unfinished != nil {
+		unfinished.Usage = a.out.Usage
+		return model.Reply{}, a.failed(unfinished)
+	}
+	out := a.out
+	out.Finish, out.Calls = finish, a.made()
+	if len(out.Calls) > 0 && finish != model.FinishCalls && finish != model.FinishLength {
+		a.tolerate(markFinish) // not decisive: what was called is run
+	}
+	out.Tolerated = a.out.Tolerated
+	out.Content, out.Reasoning = a.text.String(), a.thought.whole()
+	return out, nil
+}
+
+// made are the calls, each with an id of its own and with arguments.
+func (a *assembly) made() (made []model.Call) {
 	seen := map[string]bool{}
 	for i, c := range a.calls {
 		if c.id == "" || seen[c.id] {
@@ -223,12 +273,7 @@ func (a *assembly) reply() (model.Reply, error) {
 		}
 		made = append(made, model.Call{ID: c.id, Name: c.name, Arguments: args})
 	}
-	if f := a.out.Finish; len(made) > 0 && f != model.FinishCalls && f != model.FinishLength {
-		a.tolerate(markFinish) // not decisive: what was called is run
-	}
-	out := a.out
-	out.Content, out.Calls, out.Reasoning = a.text.String(), made, a.thought.whole()
-	return out, nil
+	return made
 }
 
 // text is a content: a string, null, or a list of parts.

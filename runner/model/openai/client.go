@@ -40,6 +40,9 @@ type Config struct {
 	Header http.Header
 	// Effort is reasoning_effort, "" to send none.
 	Effort string
+	// Tier is the service_tier that is asked for, and the only one in which a
+	// reply may be billed; "" sends none and takes any.
+	Tier string
 	// CompletionTokens sends the bound of a reply as max_completion_tokens,
 	// which api.openai.com wants, not as max_tokens, which all others know.
 	CompletionTokens bool
@@ -104,7 +107,7 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 			return model.Reply{}, a.failed(c.fault(ctx, err))
 		}
 	}
-	reply, err := a.reply()
+	reply, err := a.reply(c.config.Tier)
 	reply.Latency = time.Since(start)
 	return reply, err
 }

@@ -61,6 +61,22 @@ func classify(a answer) *model.Error {
 	return e
 }
 
+// testified adds to a failure what stands beside it in its document: who was
+// asked, and what it cost.
+func testified(e *model.Error, document []byte) *model.Error {
+	var beside chunk
+	// What can be read of it counts, whatever else is in there.
+	_ = json.Unmarshal(document, &beside)
+	e.Model, e.Provider = beside.Model, beside.Provider
+	if wire.Present(beside.Routing) {
+		e.Routing = routing(beside.Routing)
+	}
+	if beside.Usage != nil {
+		e.Usage.Cost = beside.Usage.model().Cost
+	}
+	return e
+}
+
 // words are all that stands in a failure to be read by programs.
 func (f failure) words() []string {
 	words := []string{f.code(), f.Metadata.ErrorType, f.Type, f.Details.Code, f.Metadata.Reason, f.Metadata.Limit}

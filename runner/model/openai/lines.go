@@ -111,7 +111,8 @@ func (l *lines) chunk(e wire.Event) {
 		}
 	}
 	if failed {
-		l.err = classify(answer{status: http.StatusOK, host: l.host, header: l.header, body: wrapError(c.Error, e.Data), key: l.key})
+		fault := classify(answer{status: http.StatusOK, host: l.host, header: l.header, body: wrapError(c.Error, e.Data), key: l.key})
+		l.err = testified(fault, e.Data)
 		return
 	}
 	var compact bytes.Buffer

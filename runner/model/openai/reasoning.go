@@ -7,10 +7,14 @@ import (
 	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
-// reasoning collects reasoning_details: what a model thought, in pieces of
-// which some are signed or encrypted. It goes back whole and in order with the
-// message that it came with; services refuse what was changed.
-type reasoning []*thought
+// reasoning collects what a model thought: reasoning_details, in pieces of
+// which some are signed or encrypted, or a reasoning_content of plain text. It
+// goes back whole and in order with the message that it came with; services
+// refuse what was changed.
+type reasoning struct {
+	list  []*thought
+	plain strings.Builder
+}
 
 // thought is one entry. Pieces of a text that a stream has cut are joined again.
 type thought struct {
@@ -37,14 +41,17 @@ func (r *reasoning) add(raw json.RawMessage) {
 			continue
 		}
 		next := &thought{kind: string(fields["type"]), index: string(fields["index"]), fields: fields, text: map[string]*strings.Builder{}}
-		if n := len(*r); n > 0 && (*r)[n-1].continues(next) {
-			(*r)[n-1].join(next)
+		if n := len(r.list); n > 0 && r.list[n-1].continues(next) {
+			r.list[n-1].join(next)
 			continue
 		}
 		next.open()
-		*r = append(*r, next)
+		r.list = append(r.list, next)
 	}
 }
+
+// addText adds a piece of plain text.
+func (r *reasoning) addText(piece string) { r.plain.WriteString(piece) }
 
 // continues says that next is a further piece of t.
 func (t *thought) continues(next *thought) bool {
@@ -86,13 +93,28 @@ func (t *thought) join(next *thought) {
 	}
 }
 
-// whole is the list as it goes back, nil if there is nothing.
-func (r reasoning) whole() json.RawMessage {
-	if len(r) == 0 {
+// whole is how it goes back: a list as reasoning_details, else a text as
+// reasoning_content, else nil.
+func (r *reasoning) whole() json.RawMessage {
+	var back any
+	switch {
+	case len(r.list) > 0:
+		back = r.details()
+	case r.plain.Len() > 0:
+		back = r.plain.String()
+	default:
 		return nil
 	}
-	list := make([]map[string]json.RawMessage, 0, len(r))
-	for _, t := range r {
+	raw, err := json.Marshal(back)
+	if err != nil { // it was decoded from JSON
+		return nil
+	}
+	return raw
+}
+
+func (r *reasoning) details() []map[string]json.RawMessage {
+	list := make([]map[string]json.RawMessage, 0, len(r.list))
+	for _, t := range r.list {
 		for name, b := range t.text {
 			if raw, err := json.Marshal(b.String()); err == nil {
 				t.fields[name] = raw
@@ -100,9 +122,5 @@ func (r reasoning) whole() json.RawMessage {
 		}
 		list = append(list, t.fields)
 	}
-	raw, err := json.Marshal(list)
-	if err != nil { // it was decoded from JSON
-		return nil
-	}
-	return raw
+	return list
 }

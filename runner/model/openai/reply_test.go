@@ -336,6 +336,38 @@ func TestReasoningIsEchoed(t *testing.T) {
 	}
 }
 
+// Plain text of a thought goes back with the calls that it led to, and alone
+// with no other message.
+func TestPlainReasoningIsEchoed(t *testing.T) {
+	thought := func(piece string) string {
+		return data(`{"model":"a/b","choices":[{"delta":{"reasoning_content":` + piece + `}}]}`)
+	}
+	s, last := server(t, stream(thought(`"I will "`), thought(`null`), thought(`"<look>"`), thought(`{"odd":1}`),
+		calls(`[{"index":0,"id":"c1","function":{"name":"bash","arguments":"{}"}}]`), stopped, done1))
+	c := client(t, s, Config{})
+	r := hi()
+	reply, err := c.Reply(context.Background(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Messages = append(r.Messages,
+		model.Message{Role: model.Assistant, Calls: reply.Calls, Reasoning: reply.Reasoning},
+		model.Message{Role: model.ToolRole, CallID: "c1", Content: "here"},
+		model.Message{Role: model.Assistant, Content: "seen", Reasoning: reply.Reasoning})
+	if _, err := c.Reply(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(last.body["messages"].([]any)[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[{"reasoning_content":"I will \u003clook\u003e","role":"assistant","tool_calls":[{"function":{"arguments":"{}","name":"bash"},"id":"c1","type":"function"}]},` +
+		`{"content":"here","role":"tool","tool_call_id":"c1"},{"content":"seen","role":"assistant"}]`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 // A request without a model would be answered by the account's default model.
 func TestNoModelIsAskedNothing(t *testing.T) {
 	s, last := server(t, stream(said("hi"), stopped, done1))

@@ -15,6 +15,7 @@ func (c *Client) request(r model.Request) sdk.ChatCompletionRequest {
 		Model:               c.config.Model,
 		MaxCompletionTokens: r.MaxTokens, // renamed by the transport where needed
 		ReasoningEffort:     c.config.Effort,
+		ServiceTier:         sdk.ServiceTier(c.config.Tier),
 		StreamOptions:       &sdk.StreamOptions{IncludeUsage: true},
 	}
 	for _, m := range r.Messages {

@@ -51,8 +51,11 @@ func with(r model.Routing, e endpoint) model.Routing {
 // joined is an account that came in parts: where they differ it says both,
 // which no guard accepts.
 func joined(a, b model.Routing) model.Routing {
-	if !a.Known {
+	switch {
+	case !a.Known:
 		return b
+	case !b.Known:
+		return a
 	}
 	if a.Strategy != b.Strategy {
 		a.Strategy += " then " + b.Strategy

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/runner/model/wire"
@@ -36,7 +37,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, wire.MaxErrors))
-		return nil, classify(answer{status: resp.StatusCode, host: req.URL.Hostname(), header: resp.Header, body: body, key: t.config.Key})
+		fault := classify(answer{status: resp.StatusCode, host: req.URL.Hostname(), header: resp.Header, body: body, key: t.config.Key})
+		return nil, testified(fault, body)
 	}
 	if req.Method == http.MethodPost {
 		resp.Body = newLines(resp, req.URL.Hostname(), t.config.Key)
@@ -77,8 +79,10 @@ func (t *transport) merge(req *http.Request) error {
 	return nil
 }
 
-// restoreReasoning puts what models thought into the field that wants it back,
-// for which the SDK has no name: as it came, not as a text.
+// restoreReasoning puts what models thought into the field that it came in, as
+// it came: the SDK has a name for one of the two only, and takes texts. Plain
+// text goes back with calls alone: DeepSeek wants it there, and has refused it
+// elsewhere.
 func restoreReasoning(fields map[string]json.RawMessage) error {
 	const smuggled = "reasoning_content"
 	if !bytes.Contains(fields["messages"], []byte(smuggled)) {
@@ -94,7 +98,11 @@ func restoreReasoning(fields map[string]json.RawMessage) error {
 			continue
 		}
 		delete(m, smuggled)
-		m["reasoning_details"] = json.RawMessage(text)
+		if strings.HasPrefix(text, "[") {
+			m["reasoning_details"] = json.RawMessage(text)
+		} else if wire.Present(m["tool_calls"]) {
+			m[smuggled] = json.RawMessage(text)
+		}
 	}
 	raw, err := json.Marshal(messages)
 	if err != nil {

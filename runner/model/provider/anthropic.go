@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
-	"strings"
 
 	"github.com/shopspring/decimal"
 
@@ -48,8 +47,8 @@ func (m anthropicModel) efforts() (levels []string, settable bool) {
 // anthropic asks Anthropic by its Messages API. The price is the embedded
 // table's, for Anthropic's list has none.
 func (r request) anthropic(ctx context.Context) (model.Model, model.Info, error) {
-	if strings.HasSuffix(r.id, "-latest") {
-		return nil, model.Info{}, unknown("anthropic/%s is not one model but the latest of a family; name the model itself", r.id)
+	if err := r.notLatest(); err != nil {
+		return nil, model.Info{}, err
 	}
 	key, err := r.key()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -106,7 +107,7 @@ func (r request) openrouter(ctx context.Context) (model.Model, model.Info, error
 	if err != nil {
 		return nil, model.Info{}, err
 	}
-	info := model.Info{Accept: accept(entry, variant), Variant: variant, PriceSource: openrouterCatalogue, CostReported: true}
+	info := model.Info{Accept: accept(entry, variant), Variant: variant, PriceSource: openrouterCatalogue, CostReported: r.asksOpenRouter()}
 	var ok bool
 	if info.Price, ok = entry.Pricing.price(); !ok {
 		return nil, model.Info{}, r.varies()
@@ -134,9 +135,18 @@ func (r request) openrouter(ctx context.Context) (model.Model, model.Info, error
 	return openrouterClient{r.client(ctx, config)}, info, nil
 }
 
+const openrouterURL = "https://openrouter.ai/api/v1"
+
+// asksOpenRouter says that it is OpenRouter itself that is asked. A gateway in
+// between may leave its own costs out.
+func (r request) asksOpenRouter() bool {
+	u, err := url.Parse(orName(r.BaseURL, openrouterURL))
+	return err == nil && u.Hostname() == "openrouter.ai"
+}
+
 func (r request) openrouterConfig(key string) openai.Config {
 	return openai.Config{
-		BaseURL: orName(r.BaseURL, "https://openrouter.ai/api/v1"), Key: key, Model: r.id,
+		BaseURL: orName(r.BaseURL, openrouterURL), Key: key, Model: r.id,
 		// The metadata names the model and the endpoint that answered; the
 		// response cache would answer with a cost and a usage of zero.
 		Header: http.Header{"X-Openrouter-Metadata": {"enabled"}, "X-Openrouter-Cache": {"false"}, "X-Openrouter-Title": {"glovebox"}},
@@ -259,13 +269,21 @@ func pins(p model.Price, upstreams []string) map[string]any {
 	}
 	return map[string]any{
 		"provider": provider,
-		"plugins": []any{
-			map[string]any{"id": "web", "enabled": false},
-			map[string]any{"id": "file-parser", "enabled": false},
-			map[string]any{"id": "response-healing", "enabled": false},
-			map[string]any{"id": "context-compression", "enabled": false},
-		},
+		"plugins":  pluginsOff(),
 	}
+}
+
+// pluginsOff are all of OpenRouter's plugins that can be switched off: an
+// account can have them on for every request. The others of its list,
+// moderation and web-fetch, don't choose a model.
+func pluginsOff() (off []map[string]any) {
+	for _, id := range []string{
+		"auto-router", "auto-beta-router", "pareto-router", "fusion",
+		"web", "file-parser", "response-healing", "context-compression",
+	} {
+		off = append(off, map[string]any{"id": id, "enabled": false})
+	}
+	return off
 }
 
 // price is exact; ok is false if a part of it is missing, negative or no number.

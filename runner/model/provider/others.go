@@ -24,6 +24,9 @@ const patience = 15 * time.Minute
 // openai asks OpenAI. The price is the embedded table's, for OpenAI's
 // catalogue has none.
 func (r request) openai(ctx context.Context) (model.Model, model.Info, error) {
+	if err := r.notLatest(); err != nil {
+		return nil, model.Info{}, err
+	}
 	key, err := r.key()
 	if err != nil {
 		return nil, model.Info{}, err
@@ -46,7 +49,7 @@ func (r request) openai(ctx context.Context) (model.Model, model.Info, error) {
 	info.Context = entry.Context
 	c := r.client(ctx, openai.Config{
 		BaseURL: orName(r.BaseURL, openaiURL), Key: key, Model: r.id,
-		CompletionTokens: true, Effort: effort,
+		CompletionTokens: true, Effort: effort, Tier: "default", // a project's own default may be a dearer one
 	})
 	listed, err := models(ctx, c)
 	if err != nil {
@@ -55,8 +58,31 @@ func (r request) openai(ctx context.Context) (model.Model, model.Info, error) {
 	if !slices.Contains(listed, r.id) {
 		return nil, info, r.notListed("")
 	}
-	info.Accept = append([]string{r.id}, snapshots(r.id, listed)...)
+	dated := snapshots(r.id, listed)
+	info.Accept = append([]string{r.id}, dated...)
+	if info.PriceSource == price.Source() {
+		info.Price = dearestAmong(info.Price, dated)
+	}
 	return c, info, nil
+}
+
+// dearestAmong is p, or more where the table knows one of the snapshots to be
+// dearer: older ones have been dearer than their alias.
+func dearestAmong(p model.Price, dated []string) model.Price {
+	for _, name := range dated {
+		if tabled, _, ok := price.Lookup("openai", name); ok {
+			p = dearest(p, tabled)
+		}
+	}
+	return p
+}
+
+// notLatest refuses names that stand for whatever model is the latest.
+func (r request) notLatest() error {
+	if strings.HasSuffix(r.id, "-latest") {
+		return unknown("%s/%s is not one model but the latest of a family; name the model itself", r.provider, r.id)
+	}
+	return nil
 }
 
 const openaiURL = "https://api.openai.com/v1"

@@ -98,7 +98,7 @@ func bodyOf(t *testing.T, name string, o Options) (string, model.Info) {
 func TestOpenRouterPins(t *testing.T) {
 	const (
 		head    = `{"max_tokens":10,"messages":[{"role":"user","content":"hi"}],"model":"a/thinks",`
-		plugins = `"plugins":[{"enabled":false,"id":"web"},{"enabled":false,"id":"file-parser"},{"enabled":false,"id":"response-healing"},{"enabled":false,"id":"context-compression"}],`
+		plugins = `"plugins":[{"enabled":false,"id":"auto-router"},{"enabled":false,"id":"auto-beta-router"},{"enabled":false,"id":"pareto-router"},{"enabled":false,"id":"fusion"},{"enabled":false,"id":"web"},{"enabled":false,"id":"file-parser"},{"enabled":false,"id":"response-healing"},{"enabled":false,"id":"context-compression"}],`
 		tail    = `"stream":true,"stream_options":{"include_usage":true},"tools":[{"function":{"name":"bash","description":"Run.","parameters":{}},"type":"function"}]}`
 	)
 	got, info := bodyOf(t, "openrouter/a/thinks", Options{})

@@ -44,7 +44,7 @@ func api(t *testing.T, answered string, sent *map[string]any) string {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, catalogue) })
 	mux.HandleFunc("GET /plain/models", func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"data":[{"id":"gpt-5-mini"},{"id":"gpt-5-mini-2025-08-07"},{"id":"gpt-5-mini-high"},{"id":"gpt-6-sol"},{"id":"my-own"},{"id":"llama3.2:latest"},{"id":"qwen3:8b"}]}`)
+		io.WriteString(w, `{"data":[{"id":"gpt-5-mini"},{"id":"gpt-5-mini-2025-08-07"},{"id":"gpt-5-mini-high"},{"id":"gpt-4o"},{"id":"gpt-4o-2024-05-13"},{"id":"gpt-4o-2024-08-06"},{"id":"gpt-6-sol"},{"id":"my-own"},{"id":"llama3.2:latest"},{"id":"qwen3:8b"}]}`)
 	})
 	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
 		if sent != nil {
@@ -93,6 +93,7 @@ func TestRefusedNames(t *testing.T) {
 		"google/gemini":                   {model.FaultUnknownName, "names begin with"},
 		"anthropic/claude-opus-5-5":       {model.FaultMissingKey, "ANTHROPIC_API_KEY"},
 		"anthropic/claude-opus-latest":    {model.FaultUnknownName, "the latest of a family"},
+		"openai/gpt-5.5-chat-latest":      {model.FaultUnknownName, "the latest of a family"},
 		"auto":                            {model.FaultMissingKey, "OPENROUTER_API_KEY"},
 		"auto/x":                          {model.FaultUnknownName, "names begin with"},
 		"openrouter/":                     {model.FaultUnknownName, "comes the model's id"},
@@ -181,10 +182,50 @@ func TestOpenAI(t *testing.T) {
 	if _, info, err = Resolve(ending(t), "openai/my-own", keys, Options{BaseURL: base, Price: "1/2"}); err != nil || info.PriceSource != "--price 1/2" {
 		t.Errorf("a stated price: %+v, %v", info, err)
 	}
-	if _, _, err = Resolve(ending(t), "openai/gpt-4o", keys, Options{BaseURL: base}); faultOf(err) != model.FaultNotFound {
+	// May be answered by a snapshot that is dearer than its alias.
+	if _, info, err = Resolve(ending(t), "openai/gpt-4o", keys, Options{BaseURL: base}); err != nil || describe(info.Price) != "5/15 USD per million tokens" {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if _, info, err = Resolve(ending(t), "openai/gpt-4o", keys, Options{BaseURL: base, Price: "1/2"}); err != nil || describe(info.Price) != "1/2 USD per million tokens" {
+		t.Errorf("a stated price: %+v, %v", info, err)
+	}
+	if _, _, err = Resolve(ending(t), "openai/gpt-4o-mini", keys, Options{BaseURL: base}); faultOf(err) != model.FaultNotFound {
 		t.Errorf("a model that the account does not have: %v", err)
 	}
 }
+
+// What a reply cost is taken from OpenRouter itself, not from a gateway that
+// may leave its own price out.
+func TestCostReported(t *testing.T) {
+	base := api(t, "", nil) + "/v1"
+	gateway := Options{BaseURL: base}
+	itself := Options{Wrap: func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(r *http.Request) (*http.Response, error) {
+			rest, ok := strings.CutPrefix(r.URL.String(), openrouterURL)
+			if !ok {
+				t.Errorf("a request to %s", r.URL)
+			}
+			there, err := http.NewRequestWithContext(r.Context(), r.Method, base+rest, r.Body)
+			if err != nil {
+				return nil, err
+			}
+			there.Header = r.Header
+			return next.RoundTrip(there)
+		})
+	}}
+	for _, c := range []struct {
+		o    Options
+		want bool
+	}{{gateway, false}, {itself, true}} {
+		if _, info, err := Resolve(ending(t), "openrouter/a/plain", keys, c.o); err != nil || info.CostReported != c.want {
+			t.Errorf("%v, %v", info.CostReported, err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestOllama(t *testing.T) {
 	base := api(t, "", nil) + "/plain"
