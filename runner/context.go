@@ -45,7 +45,9 @@ func (w *window) counted(bytes int, u model.Usage) (before int, cut bool) {
 	}
 	w.bytes, w.tokens = bytes, min(prompt, bytes) // a token is a byte at least
 	before, w.most = w.most, max(w.most, prompt)
-	return before, prompt*100 < before*windowFall
+	// Whether the cache's part is in the prompt can't be told if it is the
+	// smaller one: only what is less in either way is cut.
+	return before, (u.Prompt+u.Cached)*100 < before*windowFall
 }
 
 // forget is for a conversation that gets shorter by our own doing, or may get

@@ -225,6 +225,14 @@ func TestWindowCounts(t *testing.T) {
 	if _, cut := w.counted(500, model.Usage{Known: true, Prompt: 20, Cached: 100}); cut {
 		t.Error("what came from the cache beside the prompt is taken for cut off")
 	}
+	w = window{}
+	w.counted(400, model.Usage{Known: true, Prompt: 100})
+	if _, cut := w.counted(500, model.Usage{Known: true, Prompt: 65, Cached: 60}); cut {
+		t.Error("a smaller part from the cache beside the prompt is taken for cut off")
+	}
+	if _, cut := w.counted(500, model.Usage{Known: true, Prompt: 60, Cached: 20}); !cut {
+		t.Error("a conversation that was cut is not noticed where a part of it came from the cache")
+	}
 	w.forget()
 	if _, cut := w.counted(100, model.Usage{Known: true, Prompt: 25}); cut {
 		t.Error("a conversation that we made shorter is taken for one that was cut")

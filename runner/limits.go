@@ -18,10 +18,18 @@ func (s *session) over() *ending {
 	case s.faulty >= faultyCommands:
 		return &ending{how: endFormat, limit: fmt.Sprintf("%d replies in a row without a command that could be read (--tools)", s.faulty)}
 	case s.cut >= cutReplies:
-		return &ending{how: endOutputLimit, limit: fmt.Sprintf("%d replies in a row cut at %d tokens (--max-tokens)", s.cut, s.maxTokens)}
+		return &ending{how: endOutputLimit, limit: fmt.Sprintf("%d replies in a row cut at %d tokens (%s)", s.cut, s.cutAt, s.whyCut())}
 	default:
 		return s.job.usedUp()
 	}
+}
+
+// whyCut is what has bounded the last reply that was cut.
+func (s *session) whyCut() string {
+	if s.cutAt < s.maxTokens {
+		return "--budget or the model's window has no room for more"
+	}
+	return "--max-tokens"
 }
 
 // usedUp is the limit of this process, or of the job, that is used up. The

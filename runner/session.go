@@ -66,6 +66,7 @@ type session struct {
 	silent   int // replies without a call, in a row
 	faulty   int // replies without a command that could be read, in a row
 	cut      int // cut replies, in a row
+	cutAt    int // tokens, the last of them
 	lost     int // lost boxes, in a row
 	rounds   int // finishes that were refused
 	loop     loop

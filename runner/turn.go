@@ -39,10 +39,19 @@ func (s *session) ask(ctx context.Context) (reply model.Reply, whole bool, err e
 			return model.Reply{}, false, err
 		}
 	}
-	s.cut++
+	s.cut, s.cutAt = s.cut+1, cutAt(reply, most)
 	s.append(model.Message{Role: model.User, Content: prompts.Message("E5", map[string]any{
-		"Tokens": most, "Lines": linesFor(most)})})
+		"Tokens": s.cutAt, "Lines": linesFor(s.cutAt)})})
 	return model.Reply{}, false, nil
+}
+
+// cutAt is how long a cut reply could be: less than it was asked for where the
+// budget has no more for it.
+func cutAt(r model.Reply, most int) int {
+	if r.Usage.Known && r.Usage.Completion > 0 {
+		return min(most, r.Usage.Completion)
+	}
+	return most
 }
 
 // send asks once. most is how long the reply might be in tokens.

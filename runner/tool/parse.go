@@ -44,11 +44,14 @@ func Parse(c model.Call) (Use, error) {
 	if len(c.Arguments) > maxArguments {
 		return Use{}, wrong(name, fmt.Sprintf("the arguments have %s; %s is the limit", size(len(c.Arguments)), size(maxArguments)))
 	}
-	raw, err := object(c.Arguments)
+	raw, asText, err := object(c.Arguments)
 	if err != nil {
 		return Use{}, broken(name, err)
 	}
 	a := &arguments{use: Use{Name: name}, raw: map[string]json.RawMessage{}}
+	if asText {
+		a.use.Aliases = append(a.use.Aliases, "arguments as text")
+	}
 	if c.Name != string(name) {
 		a.use.Aliases = append(a.use.Aliases, plain.Line(c.Name, 20))
 	}
@@ -62,26 +65,25 @@ func Parse(c model.Call) (Use, error) {
 	return a.use, nil
 }
 
-// object reads the arguments. Some models send the object as a string of JSON.
-func object(text string) (map[string]json.RawMessage, error) {
+// object reads the arguments. Some models send the object as a text of JSON.
+func object(text string) (raw map[string]json.RawMessage, asText bool, err error) {
 	if strings.TrimSpace(text) == "" {
 		text = "{}"
 	}
 	var inner string
 	if json.Unmarshal([]byte(text), &inner) == nil {
-		text = inner
+		text, asText = inner, true
 	}
-	var raw map[string]json.RawMessage
-	err := json.Unmarshal([]byte(text), &raw)
+	err = json.Unmarshal([]byte(text), &raw)
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) || err == nil && raw == nil {
-		return nil, errors.New("they must be an object")
+		return nil, asText, errors.New("they must be an object")
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return nil, fmt.Errorf("byte %d: %w", syntax.Offset, err)
+		return nil, asText, fmt.Errorf("byte %d: %w", syntax.Offset, err)
 	}
-	return raw, err
+	return raw, asText, err
 }
 
 // broken is E2: the arguments are no JSON.

@@ -67,7 +67,7 @@ func TestParse(t *testing.T) {
 		{"write nothing", "write", `{"path":"a","content":""}`, tool.Use{Name: tool.Write, Path: "a"}},
 		{"write aliases", "write", `{"file_path":"a","text":"b"}`, tool.Use{Name: tool.Write, Path: "a", Content: "b", Aliases: []string{"file_path", "text"}}},
 		{"edit", "edit", `{"path":"a","old_string":"b","new_string":"","replace_all":"true"}`, tool.Use{Name: tool.Edit, Path: "a", Old: "b", All: true}},
-		{"JSON in a string", "read", `"{\"path\":\"a\"}"`, tool.Use{Name: tool.Read, Path: "a"}},
+		{"JSON in a string", "read", `"{\"path\":\"a\"}"`, tool.Use{Name: tool.Read, Path: "a", Aliases: []string{"arguments as text"}}},
 		{"finish", "finish", `{"status":" Done ","note":" n "}`, tool.Use{Name: tool.Finish, Status: "done", Note: "n"}},
 		{"finish blocked", "finish", `{"status":"blocked","reason":"no node"}`, tool.Use{Name: tool.Finish, Status: "blocked", Note: "no node", Aliases: []string{"reason"}}},
 	} {

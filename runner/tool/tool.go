@@ -66,7 +66,7 @@ type Use struct {
 	Status string // finish: StatusDone or StatusBlocked
 	Note   string // finish, bounded
 
-	Aliases []string // the tool or parameters as the model called them, where we do otherwise; for the ledger
+	Aliases []string // the tool or parameters as the model called them, where we do otherwise, and "arguments as text"; for the ledger
 }
 
 // Map is u with f applied to every text that may go into a box or be kept.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/glovebox-run/glovebox/runner/model"
@@ -261,7 +262,7 @@ func (a *assembly) reply() (model.Reply, error) {
 func (a *assembly) content(out *model.Reply) {
 	var said strings.Builder
 	var kept []keptBlock
-	seen, thought := map[string]bool{}, false
+	ids, thought := wire.IDs{Earlier: a.earlier}, false
 	for _, b := range a.blocks {
 		k := keptBlock{Type: b.kind}
 		switch b.kind {
@@ -271,11 +272,12 @@ func (a *assembly) content(out *model.Reply) {
 		case kindThinking, kindRedacted:
 			k.Raw, thought = b.whole(), true
 		case kindCall:
-			if b.id == "" || seen[b.id] {
-				b.id = fmt.Sprintf("call_%d", a.earlier+len(out.Calls)+1)
+			id, mark := ids.Own(b.id)
+			if mark != "" && !slices.Contains(out.Tolerated, mark) {
+				out.Tolerated = append(out.Tolerated, mark)
 			}
-			k.ID, seen[b.id] = b.id, true
-			out.Calls = append(out.Calls, model.Call{ID: b.id, Name: b.name, Arguments: b.arguments()})
+			k.ID = id
+			out.Calls = append(out.Calls, model.Call{ID: id, Name: b.name, Arguments: b.arguments()})
 		default:
 			continue
 		}

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
 // Everything an answer says arrives: text, who answered, tokens. The three
@@ -55,7 +57,8 @@ func TestCalls(t *testing.T) {
 		{ID: "t1", Name: "bash", Arguments: `{"command":"ls"}`}, {ID: "t2", Name: "bash", Arguments: "{}"},
 		{ID: "call_3", Name: "bash", Arguments: `{"command":`}, {ID: "call_4", Name: "bash", Arguments: "{}"},
 	}
-	if err != nil || got.Finish != model.FinishCalls || !reflect.DeepEqual(got.Calls, want) {
+	if err != nil || got.Finish != model.FinishCalls || !reflect.DeepEqual(got.Calls, want) ||
+		!slices.Equal(got.Tolerated, []string{wire.MarkSameID, wire.MarkNoID}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -78,15 +78,13 @@ const (
 	markObject   = "arguments as object"
 	markNoIndex  = "call without index"
 	markSameSpot = "index of another call"
-	markNoID     = "call without id"
-	markSameID   = "id of another call"
 	markNoArgs   = "empty arguments"
 	markFinish   = "finish_reason of a reply without calls"
 )
 
-// tolerate notes once what was not as agreed on.
+// tolerate notes once what was not as agreed on; "" is nothing.
 func (a *assembly) tolerate(mark string) {
-	if !slices.Contains(a.out.Tolerated, mark) {
+	if mark != "" && !slices.Contains(a.out.Tolerated, mark) {
 		a.out.Tolerated = append(a.out.Tolerated, mark)
 	}
 }
@@ -255,23 +253,16 @@ func (a *assembly) reply(tier string) (model.Reply, error) {
 
 // made are the calls, each with an id of its own and with arguments.
 func (a *assembly) made() (made []model.Call) {
-	seen := map[string]bool{}
-	for i, c := range a.calls {
-		if c.id == "" || seen[c.id] {
-			mark := markNoID
-			if c.id != "" {
-				mark = markSameID
-			}
-			a.tolerate(mark)
-			c.id = fmt.Sprintf("call_%d", a.earlier+i+1)
-		}
-		seen[c.id] = true
+	ids := wire.IDs{Earlier: a.earlier}
+	for _, c := range a.calls {
+		id, mark := ids.Own(c.id)
+		a.tolerate(mark)
 		args := c.arguments.String()
 		if strings.TrimSpace(args) == "" {
 			args = "{}"
 			a.tolerate(markNoArgs)
 		}
-		made = append(made, model.Call{ID: c.id, Name: c.name, Arguments: args})
+		made = append(made, model.Call{ID: id, Name: c.name, Arguments: args})
 	}
 	return made
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
 // Everything an answer says arrives: text, who answered, tokens, cost.
@@ -127,8 +128,8 @@ func TestCallsTolerated(t *testing.T) {
 		"by the book":       {`[{"index":0,"id":"c1","type":"function",` + whole + `}]`, nil},
 		"without index":     {`[{"id":"c1",` + whole + `}]`, []string{markNoIndex}},
 		"always index 0":    {`[{"index":0,"id":"c1",` + whole + `},{"index":0,"id":"c2",` + whole + `}]`, []string{markSameSpot}},
-		"without id":        {`[{"index":0,` + whole + `}]`, []string{markNoID}},
-		"the same id twice": {`[{"index":0,"id":"c1",` + whole + `},{"index":1,"id":"c1",` + whole + `}]`, []string{markSameID}},
+		"without id":        {`[{"index":0,` + whole + `}]`, []string{wire.MarkNoID}},
+		"the same id twice": {`[{"index":0,"id":"c1",` + whole + `},{"index":1,"id":"c1",` + whole + `}]`, []string{wire.MarkSameID}},
 		"an object":         {`[{"index":0,"id":"c1","function":{"name":"bash","arguments":{"command":"ls"}}}]`, []string{markObject}},
 		"empty":             {`[{"index":0,"id":"c1","function":{"name":"look","arguments":""}}]`, []string{markNoArgs}},
 		"finished as text":  {`[{"index":0,"id":"c1","type":"function",` + whole + `}]`, []string{markFinish}},
