@@ -58,6 +58,9 @@ func (s *commands) run(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	// In chunks each frame would go out in three writes, of which each wakes
+	// everybody up to the host. The last frame says that it is the last.
+	w.Header().Set("Transfer-Encoding", "identity")
 	frames := wire.NewWriter(flusher{w, control})
 	out := newOutput(frames, asked.Head, asked.Tail)
 	if len(asked.Save) > 0 {

@@ -11,6 +11,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/glovebox-run/glovebox/sandbox"
 	"github.com/glovebox-run/glovebox/sandbox/wire"
 )
@@ -41,6 +43,7 @@ func Main(args []string, in, out, errs *os.File) int {
 	if *what != "" {
 		return probe(*what, *amount, out, errs)
 	}
+	roomy(out)
 	self, err := harden(in, out)
 	if err != nil {
 		fmt.Fprintln(errs, "glovebox-agent:", err)
@@ -53,6 +56,20 @@ func Main(args []string, in, out, errs *os.File) int {
 	}
 	self.family.killAll()
 	return 0
+}
+
+// outRoom is how much the pipe to the engine holds, in bytes: a frame of output
+// and more, so that the agent does not wait for each to be taken away. The
+// kernel counts the pipes of a user over all boxes, so it is not all it may have.
+const outRoom = 256 << 10
+
+// roomy makes room in the pipe to the engine, if it is one and may be.
+func roomy(out *os.File) {
+	raw, err := out.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(fd uintptr) { unix.FcntlInt(fd, unix.F_SETPIPE_SZ, outRoom) })
 }
 
 // serve answers the host until its stream ends or falls silent. It does not

@@ -3,7 +3,8 @@
 package agent
 
 import (
-	"bytes"
+	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -44,32 +45,72 @@ func (o *output) total() int64 { return o.written.Load() }
 
 // end sends the tail and says in r what became of the rest.
 func (o *output) end(r *wire.Result) {
-	kept := o.tail.bytes()
-	o.frames.Tail(kept)
-	r.Elided = o.tail.total - int64(len(kept))
+	kept := 0
+	for piece := range o.tail.pieces() {
+		o.frames.Tail(piece)
+		kept += len(piece)
+	}
+	r.Elided = o.tail.total - int64(kept)
 	r.Saved = o.save != nil && o.save.close()
 }
 
-// tail keeps the last max bytes of what is written to it, in at most twice the memory.
+// blockSize is the length of a tail's blocks in bytes.
+const blockSize = 256 << 10
+
+// tail keeps the last max bytes of what is written to it, in blocks, so that
+// a long one is neither moved nor grown.
 type tail struct {
-	max   int
-	total int64
-	buf   []byte
+	max    int
+	total  int64
+	kept   int // bytes in the blocks
+	blocks [][]byte
 }
 
 func (t *tail) write(p []byte) {
 	t.total += int64(len(p))
-	if len(p) >= t.max {
-		t.buf = append(t.buf[:0], p[len(p)-t.max:]...)
-		return
+	if len(p) > t.max {
+		p = p[len(p)-t.max:]
 	}
-	t.buf = append(t.buf, p...)
-	if len(t.buf) > 2*t.max {
-		t.buf = t.buf[:copy(t.buf, t.bytes())]
+	for len(p) > 0 {
+		last := t.room()
+		n := copy((*last)[len(*last):cap(*last)], p)
+		*last = (*last)[:len(*last)+n]
+		t.kept, p = t.kept+n, p[n:]
 	}
 }
 
-func (t *tail) bytes() []byte { return t.buf[max(0, len(t.buf)-t.max):] }
+// room is a block that is not full: the last, a new one, or the first if what
+// comes after it is long enough.
+func (t *tail) room() *[]byte {
+	n := len(t.blocks)
+	switch {
+	case n > 0 && len(t.blocks[n-1]) < cap(t.blocks[n-1]):
+	case n > 0 && t.kept-len(t.blocks[0]) >= t.max:
+		first := t.blocks[0]
+		t.kept -= len(first)
+		t.blocks = append(slices.Delete(t.blocks, 0, 1), first[:0])
+	default:
+		t.blocks = append(t.blocks, make([]byte, 0, min(blockSize, max(t.max, minBlock))))
+	}
+	return &t.blocks[len(t.blocks)-1]
+}
+
+// minBlock is the least length of a block, so that a short tail is not in many.
+const minBlock = 4 << 10
+
+// pieces are what is kept, in order.
+func (t *tail) pieces() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		skip := max(0, t.kept-t.max)
+		for _, block := range t.blocks {
+			n := min(skip, len(block))
+			skip -= n
+			if n < len(block) && !yield(block[n:]) {
+				return
+			}
+		}
+	}
+}
 
 // recent keeps the end of what several processes write at the same time.
 type recent struct {
@@ -89,6 +130,6 @@ func (r *recent) Write(p []byte) (int, error) {
 func (r *recent) end() (kept []byte, dropped int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	kept = bytes.Clone(r.tail.bytes())
+	kept = slices.Concat(slices.Collect(r.tail.pieces())...)
 	return kept, r.tail.total - int64(len(kept))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // A frame is [type, 1 byte][length, 4 bytes big-endian][payload].
@@ -27,7 +28,8 @@ const (
 
 // Writer writes the frames of one command; it is the agent's.
 type Writer struct {
-	w io.Writer
+	w     io.Writer
+	frame []byte // the last one; its memory is used again
 }
 
 // NewWriter writes frames to w.
@@ -45,13 +47,13 @@ func (w *Writer) Result(r Result) error {
 	if err != nil {
 		return err
 	}
-	return w.frame(frameResult, p)
+	return w.write(frameResult, p)
 }
 
 func (w *Writer) pieces(t frameType, p []byte) error {
 	for len(p) > 0 {
 		n := min(len(p), maxPiece)
-		if err := w.frame(t, p[:n]); err != nil {
+		if err := w.write(t, p[:n]); err != nil {
 			return err
 		}
 		p = p[n:]
@@ -59,12 +61,12 @@ func (w *Writer) pieces(t frameType, p []byte) error {
 	return nil
 }
 
-// frame writes header and payload in one Write, so that it is one packet.
-func (w *Writer) frame(t frameType, p []byte) error {
-	b := make([]byte, frameHeader, frameHeader+len(p))
-	b[0] = byte(t)
-	binary.BigEndian.PutUint32(b[1:], uint32(len(p)))
-	_, err := w.w.Write(append(b, p...))
+// write sends header and payload in one Write, so that it is one packet.
+func (w *Writer) write(t frameType, p []byte) error {
+	w.frame = append(w.frame[:0], byte(t))
+	w.frame = binary.BigEndian.AppendUint32(w.frame, uint32(len(p)))
+	w.frame = append(w.frame, p...)
+	_, err := w.w.Write(w.frame)
 	return err
 }
 
@@ -130,7 +132,10 @@ func checkFrame(t frameType, n int64, out *Output, head, tail int) error {
 // readPiece appends n bytes to into, also when fewer come.
 func readPiece(r io.Reader, n int, into *[]byte) error {
 	start := len(*into)
-	*into = append(*into, make([]byte, n)...)
+	if cap(*into)-start < n {
+		*into = slices.Grow(*into, max(n, start)) // append grows by a quarter only: 16 MiB would move many times
+	}
+	*into = (*into)[:start+n]
 	got, err := io.ReadFull(r, (*into)[start:])
 	*into = (*into)[:start+got]
 	return ended(err)
