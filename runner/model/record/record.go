@@ -50,8 +50,8 @@ type Line struct {
 	Status   int         `json:"status,omitempty"` // 0: there was no answer
 	Header   http.Header `json:"header,omitempty"`
 	Body     string      `json:"body,omitempty"`
-	Bytes    []byte      `json:"bytes,omitempty"` // in place of Body, where it is no text
-	Error    string      `json:"error,omitempty"` // how the exchange broke
+	Length   int         `json:"length,omitempty"` // of a body in bytes, where Body is [Withheld]
+	Error    string      `json:"error,omitempty"`  // how the exchange broke
 }
 
 // Options are what a [Recorder] is made with.
@@ -158,16 +158,13 @@ func (r *Recorder) header(h http.Header) http.Header {
 	return out
 }
 
-// body puts a body into a line. One that is no text is no answer that could be
-// read, and could hide a secret in more ways.
+// body puts a body into a line, or how long one is that could hide a secret: in
+// pieces, or between bytes that are no text, where a secret is not found.
 func (r *Recorder) body(l *Line, body []byte) {
 	text := r.o.Redact(string(body))
-	switch {
-	case utf8.ValidString(text) && !spreads(text, r.o.Redact):
-		l.Body = text
-	case text == string(body) && !utf8.Valid(body):
-		l.Bytes = body
-	default:
-		l.Body = Withheld
+	if !utf8.Valid(body) || spreads(text, r.o.Redact) {
+		l.Body, l.Length = Withheld, len(body)
+		return
 	}
+	l.Body = text
 }

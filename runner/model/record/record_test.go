@@ -3,6 +3,7 @@ package record_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -187,6 +188,34 @@ func TestKeyInPieces(t *testing.T) {
 		if strings.Contains(file.String(), piece) {
 			t.Errorf("%q is in the recording", piece)
 		}
+	}
+	replay, err := record.Load(save(t, file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, stop, err := replay.Serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if got := ask(base, nil, said(1)); got[0].status != 400 || got[0].text != "" {
+		t.Errorf("replayed %+v", got)
+	}
+}
+
+// A body that is no text is left out, and its length noted: no redaction finds
+// a key between bytes that belong to no character.
+func TestKeyInNoText(t *testing.T) {
+	body := "\xff\xfe" + key[:9] + "\xff" + key[9:]
+	var file bytes.Buffer
+	r := record.New(&file, record.Options{Redact: redact})
+	r.Model(model.Info{ID: "a/b"})
+	ask(provider(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }), r.Wrap, said(1))
+	if strings.Contains(file.String(), base64.StdEncoding.EncodeToString([]byte(body))) || strings.Contains(file.String(), key[9:]) {
+		t.Errorf("the body is in the recording:\n%s", file.String())
+	}
+	if want := fmt.Sprintf(`"body":%q,"length":%d`, record.Withheld, len(body)); !strings.Contains(file.String(), want) {
+		t.Errorf("no %s in the recording:\n%s", want, file.String())
 	}
 	replay, err := record.Load(save(t, file.Bytes()))
 	if err != nil {

@@ -141,7 +141,7 @@ func (p *Replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(answer.Status)
-	_, _ = w.Write(append([]byte(answer.Body), answer.Bytes...))
+	_, _ = io.WriteString(w, answer.Body)
 	if answer.Error != "" {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler) // it was cut there
@@ -167,7 +167,7 @@ func (p *Replay) take(messages int) (Line, error) {
 			p.next+1, messages, turn.messages)
 	}
 	if p.next++; turn.answer.Body == Withheld {
-		return Line{}, fmt.Errorf("the answer to request %d is not in the recording: a key stood in it", p.next)
+		return Line{}, fmt.Errorf("the answer to request %d is not in the recording: a key stood in it, or it was no text", p.next)
 	}
 	return turn.answer, nil
 }

@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
+// maxIndent is how many blanks may stand before what begins a block in
+// Markdown; with more the line is quoted itself.
+const maxIndent = 3
+
 // fence is a line that opens or closes a block of code in Markdown: at most
-// three blanks, three or more of one of two characters, and on an opening
+// maxIndent blanks, three or more of one of two characters, and on an opening
 // fence what the block is (https://spec.commonmark.org/0.31.2/#fenced-code-blocks).
 type fence struct {
 	mark byte
@@ -18,7 +22,7 @@ type fence struct {
 
 func readFence(line string) (f fence, ok bool) {
 	s := strings.TrimLeft(line, " ")
-	if len(line)-len(s) > 3 || s == "" || s[0] != '`' && s[0] != '~' {
+	if len(line)-len(s) > maxIndent || s == "" || s[0] != '`' && s[0] != '~' {
 		return f, false
 	}
 	f.mark = s[0]
@@ -37,23 +41,18 @@ func (f fence) isShell() bool {
 	return slices.Contains([]string{"bash", "sh", "shell"}, word)
 }
 
-// block is a block of code: the lines from first up to last.
+// block is a block of code, which only the end of the text may leave open.
 type block struct {
-	open        fence
-	first, last int
-	closed      bool
+	open   fence
+	inside string
+	length int // bytes with its fences
+	closed bool
 }
 
 // fenced is the script of the only shell block of a text, "" if there is none;
 // fault says why there might be one and can't be run.
 func fenced(text string) (script, fault string) {
-	lines := strings.Split(text, "\n")
-	var shell []block
-	for _, b := range blocks(lines) {
-		if b.open.isShell() {
-			shell = append(shell, b)
-		}
-	}
+	shell, at := shellBlocks(text)
 	switch {
 	case len(shell) == 0:
 		return "", ""
@@ -63,43 +62,60 @@ func fenced(text string) (script, fault string) {
 		return "", "The fence is not closed"
 	}
 	b := shell[0]
-	script = strings.Join(lines[b.first:b.last], "\n")
-	if !inHeredoc(script) {
-		return strings.TrimSpace(script), ""
+	if !inHeredoc(b.inside) {
+		return strings.TrimSpace(b.inside), ""
 	}
 	// A fence inside a file that the script writes has closed the block too
 	// early: then it is the last line of the reply that closes it.
-	last := len(lines) - 1
-	for last > b.last && strings.TrimSpace(lines[last]) == "" {
-		last--
-	}
-	if f, ok := readFence(lines[last]); !ok || !f.closes(b.open) || last <= b.last {
+	_, script, _ = strings.Cut(strings.TrimSpace(text[at:]), "\n")
+	last := strings.LastIndex(script, "\n") + 1
+	if f, ok := readFence(script[last:]); !ok || !f.closes(b.open) || last <= len(b.inside) {
 		return "", "The fence ends inside a file that the script writes"
 	}
-	return strings.Join(lines[b.first:last], "\n"), ""
+	return script[:last-1], ""
 }
 
-// blocks are the outermost blocks of code. A fence that says what it opens
-// opens something also inside of a block, which CommonMark does not know: a
-// README in a script has both its fences.
-func blocks(lines []string) (out []block) {
-	var open []fence
-	for i, l := range lines {
-		f, ok := readFence(strings.TrimRight(l, "\r"))
-		switch n := len(open); {
+// shellBlocks are the outermost blocks that are scripts, and where the last begins.
+func shellBlocks(text string) (shell []block, begins int) {
+	for at := 0; at < len(text); {
+		b, ok := readBlock(text[at:])
+		if !ok {
+			at = lineEnd(text, at)
+			continue
+		}
+		if b.open.isShell() {
+			shell, begins = append(shell, b), at
+		}
+		at += b.length
+	}
+	return shell, begins
+}
+
+// readBlock reads the block that text begins with. A fence that says what it
+// opens opens something also inside of a block, which CommonMark does not know:
+// a README in a script has both its fences.
+func readBlock(text string) (b block, ok bool) {
+	outer, ok := readFence(strings.TrimRight(line(text), "\r"))
+	if !ok {
+		return block{}, false
+	}
+	start := lineEnd(text, 0)
+	open := []fence{outer}
+	for at := start; at < len(text); {
+		end := lineEnd(text, at)
+		f, ok := readFence(strings.TrimRight(text[at:end], "\r\n"))
+		switch inner := open[len(open)-1]; {
 		case !ok:
-		case n == 0:
-			open = append(open, f)
-			out = append(out, block{open: f, first: i + 1, last: len(lines)})
-		case f.closes(open[n-1]):
-			if open = open[:n-1]; n == 1 {
-				out[len(out)-1].last, out[len(out)-1].closed = i, true
-			}
-		case f.info != "" && f.mark == open[n-1].mark && f.size >= open[n-1].size:
+		case f.closes(inner) && len(open) == 1:
+			return block{outer, text[start:at], end, true}, true
+		case f.closes(inner):
+			open = open[:len(open)-1]
+		case f.info != "" && f.mark == inner.mark && f.size >= inner.size:
 			open = append(open, f)
 		}
+		at = end
 	}
-	return out
+	return block{outer, text[start:], len(text), false}, true
 }
 
 var heredoc = regexp.MustCompile(`<<-?[ \t]*['"]?([A-Za-z_]\w*)`)

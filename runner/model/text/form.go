@@ -17,41 +17,39 @@ const (
 	parameter, parameterEnd = "<parameter=", "</parameter>"
 )
 
-// countForms counts the calls in these forms.
-func countForms(text string) int {
-	n := strings.Count(text, function)
-	for _, inside := range strings.Split(text, toolCall)[1:] {
-		if !strings.HasPrefix(strings.TrimLeftFunc(inside, unicode.IsSpace), function) {
-			n++ // else it holds a function, which is counted already
-		}
+// readForm reads the call in one of these forms that text begins with. One
+// that can't be read has no name, and no end either: what follows may be a file
+// that it was to write.
+func readForm(text string) (c model.Call, length int, ok bool) {
+	rest := strings.TrimLeft(text, " ")
+	if len(text)-len(rest) > maxIndent {
+		return c, 0, false
 	}
-	return n
+	inside, tagged := strings.CutPrefix(rest, toolCall)
+	if tagged {
+		inside = strings.TrimLeftFunc(inside, unicode.IsSpace)
+	}
+	after, isFunction := strings.CutPrefix(inside, function)
+	switch {
+	case isFunction:
+		c, rest, ok = functionCall(after)
+	case tagged && strings.HasPrefix(inside, "{"):
+		c, rest, ok = jsonCall(inside)
+	default:
+		return c, 0, false
+	}
+	if !ok {
+		return model.Call{}, len(text), true
+	}
+	if tagged {
+		rest = strings.TrimPrefix(strings.TrimLeftFunc(rest, unicode.IsSpace), toolCallEnd)
+	}
+	return c, len(text) - len(rest), true
 }
 
-// otherForm is the first call in one of these forms.
-func otherForm(text string) (c Command, ok bool) {
-	at := strings.Index(text, toolCall)
-	if f := strings.Index(text, function); f >= 0 && (at < 0 || f < at) {
-		c.before = text[:f]
-		c.Call, ok = functionCall(text[f+len(function):])
-		return c, ok
-	}
-	if at < 0 {
-		return c, false
-	}
-	c.before = text[:at]
-	inside := strings.TrimLeftFunc(text[at+len(toolCall):], unicode.IsSpace)
-	if rest, isFunction := strings.CutPrefix(inside, function); isFunction {
-		c.Call, ok = functionCall(rest)
-		return c, ok
-	}
-	c.Call, ok = jsonCall(inside)
-	return c, ok
-}
-
-// jsonCall reads {"name": …, "arguments": {…}} and the end of its tag, which
+// jsonCall reads {"name": …, "arguments": {…}} up to the end of its tag, which
 // only the end of the text may stand for.
-func jsonCall(text string) (model.Call, bool) {
+func jsonCall(text string) (_ model.Call, rest string, ok bool) {
 	var c struct {
 		Name       string          `json:"name"`
 		Arguments  json.RawMessage `json:"arguments"`
@@ -59,11 +57,11 @@ func jsonCall(text string) (model.Call, bool) {
 	}
 	decoder := json.NewDecoder(strings.NewReader(text))
 	if err := decoder.Decode(&c); err != nil || c.Name == "" {
-		return model.Call{}, false
+		return model.Call{}, "", false
 	}
-	rest := strings.TrimSpace(text[decoder.InputOffset():])
+	rest = strings.TrimLeftFunc(text[decoder.InputOffset():], unicode.IsSpace)
 	if rest != "" && !strings.HasPrefix(rest, toolCallEnd) {
-		return model.Call{}, false
+		return model.Call{}, "", false
 	}
 	args := c.Arguments
 	if args == nil {
@@ -74,28 +72,28 @@ func jsonCall(text string) (model.Call, bool) {
 	}
 	var inner string
 	if json.Unmarshal(args, &inner) == nil {
-		return model.Call{Name: c.Name, Arguments: inner}, true
+		return model.Call{Name: c.Name, Arguments: inner}, rest, true
 	}
-	return model.Call{Name: c.Name, Arguments: string(args)}, true
+	return model.Call{Name: c.Name, Arguments: string(args)}, rest, true
 }
 
-// functionCall reads what follows "<function=".
-func functionCall(text string) (model.Call, bool) {
+// functionCall reads what follows "<function=", up to its end.
+func functionCall(text string) (_ model.Call, rest string, ok bool) {
 	name, text, ok := strings.Cut(text, ">")
 	if name = strings.TrimSpace(name); !ok || name == "" || len(name) > 64 {
-		return model.Call{}, false
+		return model.Call{}, "", false
 	}
 	args := map[string]string{}
 	for {
 		text = strings.TrimLeftFunc(text, unicode.IsSpace)
-		if strings.HasPrefix(text, functionEnd) {
-			return call(name, args), true
+		if rest, ended := strings.CutPrefix(text, functionEnd); ended {
+			return call(name, args), rest, true
 		}
 		rest, isParameter := strings.CutPrefix(text, parameter)
 		key, rest, named := strings.Cut(rest, ">")
 		value, rest, closed := strings.Cut(rest, parameterEnd)
 		if !isParameter || !named || !closed || len(key) > 64 || len(args) == maxAttributes {
-			return model.Call{}, false
+			return model.Call{}, "", false
 		}
 		args[strings.TrimSpace(key)] = unwrapped(value)
 		text = rest

@@ -31,48 +31,63 @@ func (c *Command) mark(mark string) { c.Marks = append(c.Marks, mark) }
 // Parse finds the command in the text of a reply. Whatever a model writes,
 // there is a call or a fault. It takes time in proportion to the text.
 func Parse(reply string) Command {
-	text := withoutThought(reply)
-	at, isResult := firstTag(text)
-	if at < 0 || isResult {
-		return untagged(text, at)
+	text := strings.TrimSpace(withoutThought(reply))
+	found, result := commands(text)
+	switch {
+	case len(found) == 0:
+		return untagged(text)
+	case len(found) > 1 && found[0].fenced:
+		return Command{Text: text, Form: form("bash"), Fault: fmt.Sprintf("No command found, but %d in fences: one command a reply", len(found))}
+	default:
+		return first(text, found, result)
 	}
-	c := tagged(text, at)
-	if c.Call.Name == "" {
-		c.Text = strings.TrimSpace(text)
-	}
-	return c
 }
 
 // only is the one command of a reply that was offered tools. ok is false if
 // there is none, or more than one.
 func only(reply string) (c Command, ok bool) {
-	text := withoutThought(reply)
-	at, isResult := firstTag(text)
-	forms := countForms(text)
-	switch {
-	case at >= 0 && !isResult:
-		c = tagged(text, at)
-		return c, c.Call.Name != "" && c.Later == 0 && forms == 0
-	case forms == 1:
-		c, ok = otherForm(text)
-		return c, ok
-	default:
+	text := strings.TrimSpace(withoutThought(reply))
+	found, result := commands(text)
+	if len(found) != 1 {
 		return c, false
 	}
+	c = first(text, found, result)
+	return c, c.Call.Name != ""
 }
 
-// untagged is a reply without a command of the protocol before result, where
-// the model began to imagine one; -1 if it did not.
-func untagged(text string, result int) Command {
-	c := Command{Text: strings.TrimSpace(text), Form: form("bash")}
+// commands are those of a text before result, where the model began to imagine
+// one, or the text's end. A command that is all that a fence holds was meant,
+// if no other stands outside of a fence: then it was an example.
+func commands(text string) (found []piece, result int) {
+	var examples []piece
+	result = len(text)
+	for p := range pieces(text) {
+		if p.kind == kindLine && strings.HasPrefix(text[p.at:p.end], resultTag) {
+			result = p.at
+			break
+		}
+		switch {
+		case p.kind != kindTag && p.kind != kindForm:
+		case p.fenced:
+			examples = append(examples, p)
+		default:
+			found = append(found, p)
+		}
+	}
+	if len(found) == 0 {
+		found = examples
+	}
+	return found, result
+}
+
+// untagged is a reply without a command at the start of a line, which may have
+// one in a fence.
+func untagged(text string) Command {
+	c := Command{Text: text, Form: form("bash")}
+	result := atLineStart(text, resultTag)
 	if result >= 0 {
 		c.mark(MarkImagined)
 		c.Text = strings.TrimSpace(text[:result])
-	}
-	if call, ok := otherForm(c.Text); ok {
-		c.Call, c.before, c.Later = call.Call, call.before, min(countForms(c.Text)-1, maxLater)
-		c.mark(MarkForm)
-		return c
 	}
 	script, fault := fenced(c.Text)
 	switch {
@@ -89,17 +104,39 @@ func untagged(text string, result int) Command {
 	return c
 }
 
+// first is the first of the commands that were found in text before result.
+func first(text string, found []piece, result int) Command {
+	c := Command{Form: form("bash"), Fault: "No command found"}
+	p := found[0]
+	switch {
+	case p.kind == kindTag:
+		c = tagged(text, p.open)
+	case p.call.Name != "":
+		c = Command{Call: p.call, Form: form("bash")}
+		c.mark(MarkForm)
+	}
+	if c.before, c.Text = text[:p.at], text; c.Call.Name == "" {
+		return c
+	}
+	if result < len(text) {
+		c.mark(MarkImagined)
+		c.Text = strings.TrimSpace(text[:result])
+	}
+	if c.Later = min(len(found)-1, maxLater); c.Later > 0 {
+		c.mark(MarkLater)
+	}
+	return c
+}
+
 // tagged is the command whose opening tag is at at.
 func tagged(text string, at int) Command {
-	c := Command{before: text[:at]}
 	t, _ := opening(line(text[at:]))
-	c.Form = form(t.name)
+	c := Command{Form: form(t.name)}
 	if t.broken {
 		c.Fault = fmt.Sprintf("The tag <%s …> can't be read", t.name)
 		return c
 	}
-	start := at + t.length
-	body, end, closed := body(text, start, t)
+	body, end, closed := body(text, at+t.length, t)
 	switch {
 	case !closed:
 		c.Fault = fmt.Sprintf("<%s> is not closed", t.name)
@@ -107,43 +144,8 @@ func tagged(text string, at int) Command {
 	case end.loose:
 		c.mark(MarkClosing)
 	}
-	if c.Call, c.Fault = t.call(body); c.Fault != "" {
-		return c
-	}
-	c.rest(text, end.at)
+	c.Call, c.Fault = t.call(body)
 	return c
-}
-
-// rest looks at what follows the command, from at on.
-func (c *Command) rest(text string, at int) {
-	after := text[at:]
-	whole := at
-	for {
-		next, isResult := firstTag(after)
-		if next < 0 {
-			whole = len(text)
-			break
-		}
-		if isResult {
-			whole = len(text) - len(after) + next
-			c.mark(MarkImagined)
-			break
-		}
-		if c.Later++; c.Later == maxLater {
-			whole = len(text)
-			break
-		}
-		t, _ := opening(line(after[next:]))
-		skip := next + max(t.length, 1)
-		if _, end, closed := body(after, skip, t); closed {
-			skip = end.at
-		}
-		after = after[skip:]
-	}
-	if c.Later > 0 {
-		c.mark(MarkLater)
-	}
-	c.Text = strings.TrimSpace(text[:whole])
 }
 
 // call is a tool call with these arguments.

@@ -75,6 +75,79 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// What is only quoted is not run: in a block of code, in prose, in a file that
+// is written, whichever form it has.
+func TestParseQuotations(t *testing.T) {
+	const (
+		mine     = "<bash>\nls\n</bash>"
+		bad      = "<bash>\nrm x\n</bash>"
+		badForm  = "<tool_call>{\"name\":\"bash\",\"arguments\":{\"command\":\"rm x\"}}</tool_call>"
+		badQwen  = "<function=bash>\n<parameter=command>\nrm x\n</parameter>\n</function>"
+		mineForm = "<tool_call>{\"name\":\"bash\",\"arguments\":{\"command\":\"ls\"}}</tool_call>"
+	)
+	ls, none := args("command", "ls"), map[string]string(nil)
+	for name, c := range map[string]struct {
+		reply, tool string
+		args        map[string]string
+	}{
+		"an example before":           {"So it would go:\n```xml\n" + bad + "\n```\nI look.\n" + mine, "bash", ls},
+		"an example after":            {mine + "\n\nand not\n```\n" + bad + "\n```", "bash", ls},
+		"a form before":               {"```\n" + badForm + "\n```\n" + mine, "bash", ls},
+		"before a form":               {"```xml\n" + bad + "\n```\n" + mineForm, "bash", ls},
+		"a function before a form":    {"~~~~\n" + badQwen + "\n~~~~\n" + mineForm, "bash", ls},
+		"a session":                   {"```\n" + bad + "\n<result exit=\"0\">\nx\n</result>\n```\n" + mine, "bash", ls},
+		"with words in the fence":     {"```\nFirst:\n" + bad + "\n```", "", none},
+		"with words behind":           {"```\n" + bad + "\nThat removes it.\n```", "", none},
+		"a form with words":           {"```\nFirst:\n" + badForm + "\n```", "", none},
+		"two in fences":               {"```xml\n" + bad + "\n```\nor\n```xml\n" + badForm + "\n```", "", none},
+		"two in a fence":              {"```xml\n" + bad + "\n" + bad + "\n```", "", none},
+		"closed behind the fence":     {"```\n<bash>\n```\nbegins it, and its end is </bash>", "", none},
+		"not closed in the fence":     {"```xml\n<bash>\nrm x\n```", "", none},
+		"form in prose":               {"I won't call " + badForm + ".", "", none},
+		"function in prose":           {"Qwen writes " + badQwen, "", none},
+		"form in code":                {"Some write `" + badForm + "`.", "", none},
+		"form in an indented block":   {"Like this:\n\n    " + badForm + "\n", "", none},
+		"in a script":                 {"```bash\ncat > x <<'EOF'\n" + bad + "\nEOF\n```", "bash", args("command", "cat > x <<'EOF'\n"+bad+"\nEOF")},
+		"form in a file":              {"<write path=\"a\">\n" + badForm + "\n</write>", "write", args("path", "a", "content", badForm+"\n")},
+		"tag in a function's file":    {"<function=write>\n<parameter=path>a</parameter>\n<parameter=content>\n" + bad + "\n</parameter>\n</function>", "write", args("path", "a", "content", bad)},
+		"tag in an open function":     {"<function=write>\n<parameter=path>a</parameter>\n<parameter=content>\n" + bad, "", none},
+		"thought in a function's":     {"<function=write>\n<parameter=path>a</parameter>\n<parameter=content>\n<think>\nx\n</parameter>\n</function>", "write", args("path", "a", "content", "<think>\nx")},
+		"end of thought in a file":    {"<write path=\"a\">\nx\n</think>\n" + bad + "\n</write>", "write", args("path", "a", "content", "x\n</think>\n"+bad+"\n")},
+		"end of thought in a script":  {"```sh\ncat > x <<'EOF'\n</think>\nEOF\n```", "bash", args("command", "cat > x <<'EOF'\n</think>\nEOF")},
+		"end of thought in a message": {"<bash>\ngit commit -F - <<'EOF'\n</think>\nEOF\n</bash>", "bash", args("command", "git commit -F - <<'EOF'\n</think>\nEOF")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := text.Parse(c.reply)
+			var had map[string]string
+			if got.Call.Name != "" {
+				must(t, json.Unmarshal([]byte(got.Call.Arguments), &had))
+			}
+			if got.Call.Name != c.tool || !same(had, c.args) || (got.Fault == "") != (c.tool != "") || got.Later != 0 {
+				t.Errorf("got  %s %q, fault %q, %d later\nwant %s %q", got.Call.Name, had, got.Fault, got.Later, c.tool, c.args)
+			}
+		})
+	}
+}
+
+// Weak models put the only call that they make into a fence and mean it: it is
+// all that stands there, whatever fences are in the file that it writes.
+func TestParseCallInFence(t *testing.T) {
+	const form = "<tool_call>\n{\"name\": \"bash\", \"arguments\": {\"command\": \"ls\"}}\n</tool_call>"
+	bare := "# A\n```\nls\n```\n"
+	for reply, want := range map[string]string{
+		"I look:\n\n```xml\n\n<bash>\nls\n</bash>\n\n```\n\nThat shows it.": `{"command":"ls"}`,
+		"```tool_call\n" + form + "\n```":                                   `{"command": "ls"}`,
+		"```json\n" + form + "\n```\nI wait.":                               `{"command": "ls"}`,
+		"```xml\n<bash>\nls\n</bash>":                                       `{"command":"ls"}`, // its end was forgotten
+		"```xml\n<write path=\"a\">\n" + bare + "</write>\n```":             `{"content":"# A\n` + "```" + `\nls\n` + "```" + `\n","path":"a"}`,
+		"```xml\n<write path=\"a\">\n" + readme + "</write>\n```":           `{"content":"# Todo\n\n` + "```" + `bash\npython3 todo.py\n` + "```" + `\n\nend\n","path":"a"}`,
+	} {
+		if got := text.Parse(reply); got.Call.Arguments != want || got.Fault != "" {
+			t.Errorf("%q: %+v", reply, got)
+		}
+	}
+}
+
 // What is no command, or might be two things, is not run, and the model is
 // told why and shown the form that it needs.
 func TestParseFaults(t *testing.T) {
@@ -150,7 +223,9 @@ func TestRender(t *testing.T) {
 
 // The time is in proportion to the text, however often a tag is opened.
 func TestParseIsLinear(t *testing.T) {
-	for _, piece := range []string{"<bash>\n", "<think>", "<think></think>\n", "<write path=\"a\">x\n", "```bash\n", "<tool_call>", "<function=a>", "<result>\n", "</think>\n", "<edit a", "a=b "} {
+	for _, piece := range []string{"<bash>\n", "<think>", "<think></think>\n", "<write path=\"a\">x\n", "```bash\n", "<tool_call>", "<function=a>", "<result>\n", "</think>\n", "<edit a", "a=b ",
+		"<bash></bash>", "<bash>\n</bash>\n", "<tool_call>\n", "<tool_call>{\"name\":\"a\"}</tool_call>", "<function=a></function>\n", "<function=a>\n<parameter=b>\n",
+		"```\n<function=a>\n<parameter=b>\n```\n", "```xml\n<write path=\"a\">\n```bash\n</write>\n```\n", "```\n<bash>\n```\n", "~~~\n```a\n", "```\n", "```a\n</think>\n"} {
 		start := time.Now()
 		text.Parse(strings.Repeat(piece, 4<<20/len(piece)))
 		if took := time.Since(start); took > 5*time.Second {
@@ -167,7 +242,8 @@ func FuzzParse(f *testing.F) {
 		"<write path=\"a\">\n" + readme + "</write>\n<result>\n", "<edit path=a>\n<old>\nx\n</old>\n<new>\n</new>\n</edit>",
 		"<finish status=\"done\">a\nb</finish>", "```bash\ncat <<EOF\n```\nEOF\n```", "~~~~sh\nls\n~~~~~", "x\n</think>\n<bash>\n",
 		"<tool_call>{\"name\":\"bash\",\"arguments\":\"{}\"}</tool_call>", "<function=bash><parameter=command>ls</parameter></function>",
-		"<result>\n<bash>\nls\n</bash>", "<bash timeout=\"1\" x>\n\r\n</bash>", "<read/>", "<write/>", "<bash", "<edit path=\"a\"><old><new></edit>", "\xff<bash>\x00</bash>",
+		"<result>\n<bash>\nls\n</bash>", "<bash timeout=\"1\" x>\n\r\n</bash>", "<read/>", "<write/>", "<bash", "<edit path=\"a\"><old><new></edit>",
+		"```xml\n<bash>\nls\n</bash>\n```\n<result>", "```\nx\n<bash>\nls\n</bash>\n```\n<read path=a>", "    ```\n<bash>\nls\n</bash>\n```", "\xff<bash>\x00</bash>",
 	} {
 		f.Add(seed)
 	}

@@ -1,8 +1,6 @@
 package text
 
-import (
-	"strings"
-)
+import "strings"
 
 // names are the tools that have a tag.
 func names() []string { return []string{"bash", "read", "write", "edit", "finish"} }
@@ -133,22 +131,6 @@ func body(text string, start int, t tag) (inside string, end ending, ok bool) {
 	return "", ending{}, false
 }
 
-// firstTag is where the first opening tag of a tool or of a result stands at
-// the start of a line, -1 if none does.
-func firstTag(text string) (at int, isResult bool) {
-	for at < len(text) {
-		l := line(text[at:])
-		if _, ok := opening(l); ok {
-			return at, false
-		}
-		if strings.HasPrefix(l, "<result") {
-			return at, true
-		}
-		at += len(l) + 1
-	}
-	return -1, false
-}
-
 // nextOpening is where the next tool called name is opened after a first line.
 func nextOpening(text, name string) int {
 	for at := len(line(text)) + 1; at < len(text); {
@@ -173,9 +155,8 @@ func withoutThought(reply string) string {
 	for at := 0; at < len(reply); {
 		rest := reply[at:]
 		l := line(rest)
-		_, isCommand := opening(l)
 		switch {
-		case isCommand || strings.HasPrefix(l, "<result"):
+		case opensCommand(rest) || strings.HasPrefix(l, resultTag):
 			b.WriteString(rest)
 			return b.String()
 		case strings.HasPrefix(l, "<think>") || strings.HasPrefix(l, "<thinking>"):
@@ -195,16 +176,21 @@ func withoutThought(reply string) string {
 	return b.String()
 }
 
-// thoughtsEnd is behind a </think> that has a line for itself and was never
-// opened, or -1.
+// thoughtsEnd is behind the first </think> that has a line for itself and was
+// never opened, or -1. One in a file that is written, or quoted, ends no thought.
 func thoughtsEnd(reply string) int {
-	const shut = "</think>"
-	i := strings.Index(reply, shut)
-	if i < 0 || strings.Contains(reply[:i], "<think") || !startsLine(reply, i) || strings.TrimSpace(line(reply[i+len(shut):])) != "" {
-		return -1
+	for p := range pieces(reply) {
+		if p.kind != kindLine {
+			continue
+		}
+		switch l := reply[p.at:p.end]; {
+		case strings.Contains(l, "<think"):
+			return -1
+		case startsLine(reply, p.at) && strings.TrimRight(l, " \t\r\n") == "</think>":
+			return len(reply) - len(strings.TrimLeft(reply[p.end:], " \t\r\n"))
+		}
 	}
-	i += len(shut)
-	return i + len(reply[i:]) - len(strings.TrimLeft(reply[i:], " \t\r\n"))
+	return -1
 }
 
 // line is the first line of text, without its end.
@@ -212,6 +198,9 @@ func line(text string) string {
 	l, _, _ := strings.Cut(text, "\n")
 	return l
 }
+
+// lineEnd is where the line ends that begins at at, behind its line break.
+func lineEnd(text string, at int) int { return min(at+len(line(text[at:]))+1, len(text)) }
 
 func startsLine(text string, at int) bool { return at == 0 || text[at-1] == '\n' }
 

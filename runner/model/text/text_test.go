@@ -143,6 +143,11 @@ func TestTextCalls(t *testing.T) {
 		"a fence":          {"Run:\n```bash\nls\n```", "", false},
 		"an open tag":      {"<bash>\nls", "", false},
 		"words":            {"Done. Use <tool_call> for more.", "", false},
+		"in a fence":       {"So:\n```xml\n" + ls + "\n```", "So:", true},
+		"an example":       {"So:\n```xml\n" + strings.Replace(ls, "ls", "rm", 1) + "\n```\nNow:\n" + ls, "So:\n```xml\n" + strings.Replace(ls, "ls", "rm", 1) + "\n```\nNow:", true},
+		"in prose":         {"I would call " + ls, "", false},
+		"in a fence, more": {"```\nIt goes\n" + ls + "\n```", "", false},
+		"in an echo":       {"<bash>\necho\n" + ls + "\n</bash>", "", true},
 		"no end, all else": {strings.TrimSuffix(ls, "</tool_call>"), "", true},
 	} {
 		s := &speaker{reply: model.Reply{Content: c.content}}
@@ -150,7 +155,7 @@ func TestTextCalls(t *testing.T) {
 		switch {
 		case !c.is && (len(got.Calls) != 0 || got.Content != c.content || got.Tolerated != nil):
 			t.Errorf("%s: %+v", name, got)
-		case c.is && (len(got.Calls) != 1 || got.Calls[0].Name != "bash" || !strings.Contains(got.Calls[0].Arguments, `"ls"`) ||
+		case c.is && (len(got.Calls) != 1 || got.Calls[0].Name != "bash" || !strings.Contains(got.Calls[0].Arguments, "ls") ||
 			got.Content != c.before || !reflect.DeepEqual(got.Tolerated, []string{text.MarkTextCall})):
 			t.Errorf("%s: %+v", name, got)
 		}

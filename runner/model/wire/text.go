@@ -65,11 +65,16 @@ func RetryAfter(value string, now time.Time) time.Duration {
 
 // Object is arguments as a JSON object. What a model wrote that is none would
 // poison the conversation: services answer 400 to it for ever after. So it is
-// quoted in an object.
+// quoted in an object. Half a character does the same, which JSON can spell and
+// UTF-8 can't: it is replaced. Everything else stays byte for byte as it came,
+// for services cache what they know.
 func Object(arguments string) string {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal([]byte(arguments), &fields) == nil && fields != nil {
-		return arguments
+		if utf8.ValidString(arguments) && !halves(arguments) {
+			return arguments
+		}
+		return wholeCharacters(arguments)
 	}
 	if arguments == "" {
 		return "{}"
@@ -79,6 +84,35 @@ func Object(arguments string) string {
 		return "{}"
 	}
 	return string(b)
+}
+
+// escape is an escape of JSON: a pair of surrogates, which is one character, a
+// surrogate by itself (the group), or the beginning of any other escape.
+var escape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)`)
+
+// halves says that there is a surrogate without the other in JSON.
+func halves(text string) bool {
+	for _, m := range escape.FindAllStringSubmatchIndex(text, -1) {
+		if m[2] >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// wholeCharacters is a JSON object with U+FFFD in place of what is no
+// character. Numbers stay as they are written.
+func wholeCharacters(object string) string {
+	var fields map[string]any
+	decoder := json.NewDecoder(strings.NewReader(object))
+	decoder.UseNumber()
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if decoder.Decode(&fields) != nil || encoder.Encode(fields) != nil {
+		return "{}" // it was decoded before
+	}
+	return strings.TrimSuffix(out.String(), "\n")
 }
 
 // FunctionName is a name that services let pass in a conversation: a model may
