@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,7 +89,9 @@ type life struct {
 }
 
 func newLife(t *testing.T, r *rapid.T) *life {
-	l := &life{ask: rapid.SampledFrom([]ask{paid(), openAI(), custom()}).Draw(r, "asked")}
+	l := &life{ask: rapid.SampledFrom([]ask{
+		paid(), openAI(), custom(), claude(), free(), zero(), {wire: modeltest.OpenRouter, upstream: "p"}, {wire: modeltest.Local, price: "1/2", words: true},
+	}).Draw(r, "asked")}
 	var models []modeltest.Model
 	l.name, models = l.ask.sold()
 	models = append(models, modeltest.Model{ID: otherID, Price: models[0].Price})
@@ -104,16 +107,22 @@ func newLife(t *testing.T, r *rapid.T) *life {
 	for n := 1; n <= 16; n++ {
 		var faults []modeltest.Fault
 		if rapid.IntRange(0, 2).Draw(r, fmt.Sprintf("good %d", n)) == 0 {
-			faults = append(faults, poisonable(r)...)
+			faults = append(faults, poisonable(r, l.ask.wire)...)
 		}
 		if rapid.IntRange(0, 2).Draw(r, fmt.Sprintf("plain %d", n)) == 0 {
-			faults = append(faults, rapid.SampledFrom(harmless()).Draw(r, "also"))
+			faults = append(faults, rapid.SampledFrom(in(l.ask.wire, harmless())).Draw(r, "also"))
 		}
 		l.server.On(n, faults...)
+	}
+	if l.ask.words {
+		l.server.From(1, modeltest.CallsAsText("tag"))
 	}
 	l.world = newWorld(t, nil)
 	l.world.o.Image = bareImage(t)
 	l.world.o.Budget = price(rapid.SampledFrom([]string{"0.01", "0.02", "0.05", "0.12", "0.25", "0.6"}).Draw(r, "budget"))
+	if l.ask.budget != "" {
+		l.world.o.Budget = price(l.ask.budget)
+	}
 	l.world.o.Sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 	return l
 }
@@ -122,14 +131,30 @@ func newLife(t *testing.T, r *rapid.T) *life {
 const otherID = "a/other"
 
 // poisonable draws a fault after which nothing of the reply may be executed,
-// and makes the reply do what must not be done.
-func poisonable(r *rapid.T) []modeltest.Fault {
-	return []modeltest.Fault{rapid.SampledFrom([]modeltest.Fault{
-		modeltest.WrongModel(otherID), modeltest.WrongModelMidStream(2, otherID), modeltest.NoModel(),
-		modeltest.CutBeforeFinish(), modeltest.CutAfter(4), modeltest.CutInEvent(5), modeltest.HangUp(),
+// sometimes one of another model, and makes the reply do what must not be done.
+func poisonable(r *rapid.T, wire modeltest.Wire) []modeltest.Fault {
+	faults := []modeltest.Fault{poisoned()} // first, so that what cuts a reply cuts it too
+	if rapid.IntRange(0, 3).Draw(r, "another model") == 0 {
+		who := []modeltest.Fault{modeltest.WrongModel(otherID), modeltest.WrongModelMidStream(2, otherID), modeltest.NoModel()}
+		if wire == modeltest.OpenRouter { // which alone tells of its routing
+			who = append(who, modeltest.WrongAttempt(otherID), modeltest.WrongEndpoint(otherID), modeltest.Strategy("fallback"))
+		}
+		faults = append(faults, rapid.SampledFrom(in(wire, who)).Draw(r, "who"))
+		if rapid.Bool().Draw(r, "whole") {
+			return faults
+		}
+	}
+	return append(faults, rapid.SampledFrom(in(wire, []modeltest.Fault{
+		modeltest.CutBeforeFinish(), modeltest.CutAfter(4), modeltest.CutInEvent(5), modeltest.HangUp(), modeltest.NoChoices(),
+		modeltest.Finish("content_filter"), modeltest.Finish("refusal"), modeltest.Finish("a new word"),
 		modeltest.ErrorMidStream(3, 502), modeltest.ErrorMidStream(3, 429), modeltest.ErrorIn200(502), modeltest.NotJSON(3),
 		modeltest.Down(500), modeltest.Busy(time.Second), modeltest.BadRequest(), modeltest.HTMLPage(200), modeltest.Length(true),
-	}).Draw(r, "fault"), poisoned()}
+	})).Draw(r, "fault"))
+}
+
+// in are the faults that answers of a format can have.
+func in(wire modeltest.Wire, faults []modeltest.Fault) []modeltest.Fault {
+	return slices.DeleteFunc(slices.Clone(faults), func(f modeltest.Fault) bool { return !f.In(wire) })
 }
 
 // harmless are faults that a reply is understood with, some without its cost.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,8 @@ type ask struct {
 	name      string // of the model; "" is by wire and free
 	budget    string // "" is 5
 	price     string // --price
+	upstream  string // --provider
+	words     bool   // --tools text
 	impatient bool   // with a client that waits for milliseconds (no pins)
 	interrupt int    // the request at which a person presses Ctrl-C; 0 is none
 }
@@ -197,6 +200,12 @@ func (a ask) resolve(t *testing.T, w *world, s *modeltest.Server, name string) e
 	t.Helper()
 	budget := w.o.Budget
 	o := provider.Options{BaseURL: s.URL, Price: a.price, Budget: &budget, Version: "test"}
+	if a.upstream != "" {
+		o.Upstreams = []string{a.upstream}
+	}
+	if a.words {
+		w.o.Tools = ToolsText
+	}
 	if a.wire == modeltest.OpenRouter { // of which only the real address is believed what it says of costs
 		o.BaseURL, o.Wrap = "", func(next http.RoundTripper) http.RoundTripper { return detour{to: s.URL, next: next} }
 	}
@@ -371,6 +380,7 @@ func unpinned(a ask, e modeltest.Exchange) (faults []string) {
 			Fallbacks *bool  `json:"allow_fallbacks"`
 			Require   bool   `json:"require_parameters"`
 			Sort      string `json:"sort"`
+			Only      []string
 			MaxPrice  *struct {
 				Prompt, Completion *decimal.Decimal
 			} `json:"max_price"`
@@ -389,7 +399,7 @@ func unpinned(a ask, e modeltest.Exchange) (faults []string) {
 	if p.Fallbacks == nil || *p.Fallbacks {
 		fault("fallbacks are allowed")
 	}
-	if !p.Require || p.Sort != "price" {
+	if sorted := a.upstream == "" && p.Sort == "price"; !p.Require || !sorted && !slices.Equal(p.Only, []string{a.upstream}) {
 		fault("the endpoint is not pinned")
 	}
 	limit := decimal.NewFromInt(2)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/anthropic"
+	"github.com/glovebox-run/glovebox/runner/model/modeltest"
 	"github.com/glovebox-run/glovebox/runner/model/openai"
 	"github.com/glovebox-run/glovebox/runner/model/scripted"
 )
@@ -94,6 +96,52 @@ func TestBytesOnTheWire(t *testing.T) {
 		})
 	}
 }
+
+// The same of Anthropic's format: but for the marks of where its cache ends,
+// every request is the one before it and more, and it has marks at the end of
+// what is the same.
+func TestBytesOnAnthropicsWire(t *testing.T) {
+	t.Parallel()
+	plan, coding := wireScript().Sessions[0].Turns, wireScript().Sessions[1].Turns
+	server := modeltest.New(t, modeltest.Anthropic, func(r modeltest.Request) modeltest.Turn {
+		turns := plan
+		if bytes.Contains(r.Body, []byte("Session: coding")) {
+			turns = coding
+		}
+		turn := turns[r.Turn()-1]
+		out := modeltest.Turn{Say: turn.Say, Reasoning: "so be it"}
+		for _, c := range turn.Calls {
+			out.Calls = append(out.Calls, modeltest.Call{Name: c.Name, Arguments: c.Arguments})
+		}
+		return out
+	}, modeltest.Model{ID: "wire"})
+	c := anthropic.New(anthropic.Config{BaseURL: server.URL, Key: modeltest.Key, Model: "wire"})
+	t.Cleanup(c.Close)
+	w := newWorld(t, nil)
+	w.o.Model, w.o.Features = c, 1
+	w.o.ModelInfo = model.Info{ID: "wire", Accept: []string{"wire"}, PriceSource: "test"}
+	w.done()
+	var before []byte
+	for _, e := range server.Exchanges() {
+		if !bytes.Contains(e.Body, []byte("Session: coding")) {
+			continue
+		}
+		if marks := bytes.Count(e.Body, []byte(cacheMark)); marks < 2 || marks > 4 { // more than 4 are refused
+			t.Errorf("request %d has %d marks", e.Number, marks)
+		}
+		body := bytes.ReplaceAll(bytes.ReplaceAll(e.Body, []byte(","+cacheMark), nil), []byte(cacheMark+","), nil)
+		if added := len(body) - common(before, body); before != nil && len(body)-len(before) != added {
+			t.Errorf("request %d changes what was sent before: %d bytes are new, it grew by %d", e.Number, added, len(body)-len(before))
+		}
+		before = body
+	}
+	if n := len(server.Exchanges()); n < wireTurns {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// cacheMark says where a provider's cache may end.
+const cacheMark = `"cache_control":{"type":"ephemeral"}`
 
 // common is how many bytes b shares with a at its beginning and its end.
 func common(a, b []byte) int {

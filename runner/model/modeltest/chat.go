@@ -34,10 +34,9 @@ func (a *answer) stream() (frames []frame) {
 		delta(content, map[string]any{"tool_calls": []any{piece}}, nil)
 	}
 	delta(finished, map[string]any{}, a.finish())
-	if !a.silent {
-		chunk := map[string]any{"choices": []any{}, "usage": a.chatUsage()}
-		a.addRouting(chunk)
-		add(used, chunk)
+	if end := a.account(); len(end) > 0 {
+		end["choices"] = []any{}
+		add(used, end)
 	}
 	if !a.bare {
 		frames = append(frames, frame{last, "data: [DONE]\n\n"})
@@ -56,14 +55,21 @@ func (a *answer) completion() map[string]any {
 	out := map[string]any{"id": a.id, "object": "chat.completion", "created": 1789054151,
 		"choices": []any{map[string]any{"index": 0, "message": message, "finish_reason": a.finish(), "logprobs": nil}}}
 	a.sign(out)
-	if !a.silent {
-		out["usage"] = a.chatUsage()
-		a.addRouting(out)
-	}
+	maps.Copy(out, a.account())
 	for _, change := range a.chunks {
 		change(0, out)
 	}
 	return out
+}
+
+// account is what a reply says of itself at its end: its usage and its routing.
+func (a *answer) account() map[string]any {
+	account := map[string]any{}
+	if !a.silent {
+		account["usage"] = a.chatUsage()
+	}
+	a.addRouting(account)
+	return account
 }
 
 // sign says who answers.

@@ -12,6 +12,9 @@ type Fault struct {
 // String is the fault's name.
 func (f Fault) String() string { return f.Name }
 
+// In says that answers of that format can have the fault.
+func (f Fault) In(w Wire) bool { return f.only == "" || f.only == w.format() }
+
 // Names are the names of faults, for people.
 func Names(faults []Fault) string {
 	names := make([]string, len(faults))

@@ -218,7 +218,7 @@ func (s *Server) reply(a *answer, m Model, faults []Fault) {
 	a.names, a.price, a.usage = m.ID, m.Price, usageOf(a.asked, a.turn)
 	a.routing = routing{strategy: "direct", requested: a.asked.Model, provider: "P", endpoint: m.slug(), attempts: []string{m.slug()}}
 	for _, f := range faults {
-		if f.only != "" && f.only != s.wire.format() {
+		if !f.In(s.wire) {
 			s.t.Errorf("%q is no fault of the format %s", f.Name, s.wire)
 			continue
 		}
