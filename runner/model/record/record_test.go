@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -31,15 +32,14 @@ func redact(s string) string { return strings.ReplaceAll(s, key, record.Withheld
 // provider answers request n with answers[n].
 func provider(t *testing.T, answers ...http.HandlerFunc) string {
 	t.Helper()
-	n := 0
+	var n atomic.Int64 // of requests, which may be on connections of their own
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if r.Method == http.MethodGet {
 			io.WriteString(w, `{"data":[]}`)
 			return
 		}
-		n++
-		answers[n-1](w, r)
+		answers[n.Add(1)-1](w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s.URL + "/v1"
