@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -181,7 +180,7 @@ func (l *life) process(t *testing.T, r *rapid.T) {
 	stop := func() {
 		if at--; at == 0 {
 			if strings.HasPrefix(end, "killed") {
-				left = l.copied(t)
+				left = copyOf(t, l.world.o.Dir)
 			}
 			cancel()
 		}
@@ -209,15 +208,6 @@ func (l *life) onArrival(do func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.arrived = do
-}
-
-// copied is a copy of the project as it is on the disk now.
-func (l *life) copied(t *testing.T) string {
-	dir := t.TempDir()
-	if out, err := exec.Command("cp", "-a", l.world.o.Dir+"/.", dir).CombinedOutput(); err != nil {
-		t.Errorf("copy the project: %v: %s", err, out)
-	}
-	return dir
 }
 
 func (l *life) check(r *rapid.T) {

@@ -84,9 +84,23 @@ func NewChecked(t testing.TB) *Fake {
 	return f
 }
 
+// programVariable names a built agent, for test programs that are started by
+// another one.
+const programVariable = "GLOVEBOX_BOXTEST_PROGRAM"
+
+// Inherited is the entry of an environment with which a further process of
+// this test program uses the same built agent.
+func Inherited() (string, error) {
+	program, err := builtAgent()
+	return programVariable + "=" + program, err
+}
+
 // builtAgent builds the agent once for each test program. It lies beside the
 // test program, whose directory goes when the tests have ended.
 var builtAgent = sync.OnceValues(func() (string, error) {
+	if program := os.Getenv(programVariable); program != "" {
+		return program, nil
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
