@@ -13,6 +13,7 @@ import (
 type history struct {
 	sessions int                     // that began
 	planned  int                     // initializer sessions that ended
+	listed   bool                    // a list passed the checks
 	last     map[string]*lastAttempt // of each feature's last session
 	noted    []string                // a paragraph a session
 	commit   string                  // the last one made by the host
@@ -29,6 +30,8 @@ func (h *history) add(e ledger.Event) {
 		if e.Job != nil && e.Job.Model != h.model {
 			h.model, h.text, h.called = e.Job.Model, false, false
 		}
+	case ledger.Listed:
+		h.listed = true
 	case ledger.CallStart:
 		h.called = true
 	case ledger.SessionStart:

@@ -95,15 +95,19 @@ func (j *job) close() {
 
 // load reads what earlier processes left.
 func (j *job) load() (err error) {
-	if j.list, err = feature.Load(j.state.root, featuresFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	events, err := ledger.Read(j.state.root, ledgerFile)
+	events, err := readLedger(j.state.root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for _, e := range events {
 		j.past.add(e)
+	}
+	j.list, err = loadFeatures(j.state.root)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && j.past.listed:
+		return missing(featuresFile, ledgerFile+" knows of a list")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	j.session = j.past.sessions
 	j.ledger, err = ledger.Open(j.state.root, ledgerFile, ledger.Options{Redact: j.o.Redact, Observe: j.observe})

@@ -312,3 +312,49 @@ func copyOf(t *testing.T, dir string) string {
 	}
 	return to
 }
+
+// Any other damage ends the job before anything is done, and says what is safe.
+func TestDamagedState(t *testing.T) {
+	t.Parallel()
+	whole := newWorld(t, greeter)
+	whole.done()
+	inTheMiddle := func(file string) func(*world) error {
+		return func(w *world) error {
+			data, err := os.ReadFile(w.path(file))
+			if err != nil {
+				return err
+			}
+			data[len(data)/2] ^= 0x80
+			return os.WriteFile(w.path(file), data, 0o600)
+		}
+	}
+	gone := func(file string) func(*world) error {
+		return func(w *world) error { return os.Remove(w.path(file)) }
+	}
+	for name, c := range map[string]struct {
+		do   func(*world) error
+		says string
+	}{
+		"ledger":       {inTheMiddle(".glovebox/ledger.jsonl"), "ledger.jsonl is damaged in line"},
+		"list":         {inTheMiddle(".glovebox/features.json"), "features.json is damaged"},
+		"job":          {inTheMiddle(".glovebox/job.json"), "job.json is damaged"},
+		"list is gone": {gone(".glovebox/features.json"), "features.json is missing, but ledger.jsonl knows of a list"},
+		"job is gone":  {gone(".glovebox/job.json"), "job.json is missing, but ledger.jsonl is there"},
+		"list is a link": {func(w *world) error {
+			file := w.path(".glovebox/features.json")
+			must(t, os.Rename(file, file+".old"))
+			return os.Symlink(file+".old", file)
+		}, "features.json"},
+	} {
+		w := newWorld(t, greeter)
+		w.o.Dir = copyOf(t, whole.o.Dir)
+		must(t, c.do(w))
+		e := w.ends(FailedRun)
+		if !strings.Contains(e.Error(), c.says) || !strings.Contains(e.Hint, "the program and its history are safe") {
+			t.Errorf("%s: %v; %s", name, e, e.Hint)
+		}
+		if n := w.engine.Starts(); n != 0 {
+			t.Errorf("%s: %d boxes were started", name, n)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/glovebox-run/glovebox/runner/atomicfile"
 )
@@ -168,6 +169,9 @@ func locked(root *os.Root) bool {
 // loadJob reads what the job is, or writes it if this is its first process.
 func (s *state) loadJob(spec Spec, features int) error {
 	record, err := readJob(s.root)
+	if _, known := s.root.Lstat(ledgerFile); errors.Is(err, fs.ErrNotExist) && known == nil {
+		return missing(jobFile, ledgerFile+" is there")
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		s.job = jobRecord{V: stateVersion, ID: newJobID(), Spec: spec.Name, SpecHash: SpecHash(spec.Text),
 			Features: cmp.Or(features, DefaultFeatures), Created: time.Now().UTC()}
@@ -207,10 +211,8 @@ func readJob(root *os.Root) (jobRecord, error) {
 		return jobRecord{}, err
 	}
 	var record jobRecord
-	if err := json.Unmarshal(data, &record); err != nil || record.V != stateVersion || record.ID == "" {
-		return jobRecord{}, &Error{Outcome: FailedRun,
-			Reason: stateDir + "/" + jobFile + " is damaged or from another version of glovebox",
-			Hint:   "the program and its history are untouched; move " + stateDir + " away to begin a new job"}
+	if err := json.Unmarshal(data, &record); err != nil || !utf8.Valid(data) || record.V != stateVersion || record.ID == "" {
+		return jobRecord{}, damaged(errors.New(jobFile + " is damaged or from another version of glovebox"))
 	}
 	return record, nil
 }

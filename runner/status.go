@@ -36,7 +36,7 @@ func ReadStatus(dir string) (Status, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Status{}, err
 	}
-	list, err := feature.Load(root, featuresFile)
+	list, err := loadFeatures(root)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Status{}, err
 	}
@@ -53,7 +53,7 @@ func ReadLedger(dir string) ([]ledger.Event, error) {
 		return nil, err
 	}
 	defer root.Close()
-	return ledger.Read(root, ledgerFile)
+	return readLedger(root)
 }
 
 // openForReading opens the state of the job in dir, which must be a real

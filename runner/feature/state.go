@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"unicode/utf8"
 
 	"github.com/glovebox-run/glovebox/runner/atomicfile"
 )
@@ -40,22 +41,25 @@ type stateFile struct {
 func Load(root *os.Root, name string) (State, error) {
 	data, err := atomicfile.Read(root, name, stateMax)
 	if err != nil {
-		return State{}, fmt.Errorf("load features: %w", err)
+		return State{}, fmt.Errorf("read %s: %w", name, err)
+	}
+	if !utf8.Valid(data) { // which the decoder would mend in silence
+		return State{}, fmt.Errorf("%s is damaged: it is not UTF-8", name)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	var f stateFile
 	if err := d.Decode(&f); err != nil {
-		return State{}, fmt.Errorf("load features: %s is damaged: %w", name, err)
+		return State{}, fmt.Errorf("%s is damaged: %w", name, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return State{}, fmt.Errorf("load features: %s is damaged: there is text after its end", name)
+		return State{}, fmt.Errorf("%s is damaged: there is text after its end", name)
 	}
 	if f.V != stateVersion {
-		return State{}, fmt.Errorf("load features: %s has format %d, and this glovebox reads format %d", name, f.V, stateVersion)
+		return State{}, fmt.Errorf("%s has format %d, and this glovebox reads format %d", name, f.V, stateVersion)
 	}
 	if got := Hash(f.Features); got != f.Hash {
-		return State{}, fmt.Errorf("load features: %s is damaged: the list has hash %.12s, not %.12s as it was accepted", name, got, f.Hash)
+		return State{}, fmt.Errorf("%s is damaged: the list has hash %.12s, not %.12s as it was accepted", name, got, f.Hash)
 	}
 	return f.State, nil
 }

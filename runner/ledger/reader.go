@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 
@@ -21,8 +22,7 @@ type DamageError struct {
 }
 
 func (e *DamageError) Error() string {
-	return fmt.Sprintf("%s is damaged in line %d: %s; put the file back from a backup, "+
-		"or move the job's state directory away to begin a new job (the program and its history stay)", e.File, e.Line, e.What)
+	return fmt.Sprintf("%s is damaged in line %d: %s", e.File, e.Line, e.What)
 }
 
 // Reader reads a ledger from a stream, one event at a time.
@@ -79,6 +79,9 @@ func (r *Reader) damage(what string) error {
 }
 
 func decode(line []byte) (Event, error) {
+	if !utf8.Valid(line) { // which the decoder would mend in silence
+		return Event{}, errors.New("not UTF-8")
+	}
 	var version struct {
 		V int `json:"v"`
 	}
