@@ -41,10 +41,11 @@ func refuse(format string, args ...any) *refusedTree {
 	return &refusedTree{reason: fmt.Sprintf(format, args...)}
 }
 
-// A box that was killed leaves git's locks behind; no other git runs now.
+// A box that was killed leaves git's locks behind, and half a repository if it
+// was about to make one; no other git runs now.
 const stageScript = quietGit + `set -e
-[ -d .git ] || git init -q .
 rm -f .git/*.lock .git/refs/heads/*.lock
+git --git-dir=.git rev-parse -q --git-dir > /dev/null 2>&1 || git init -q .
 git add -A .
 git write-tree`
 
