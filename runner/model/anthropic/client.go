@@ -11,9 +11,6 @@ package anthropic
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -49,7 +46,7 @@ type Config struct {
 type Client struct {
 	config   Config
 	watched  *wire.Transport
-	http     *http.Client
+	asker    wire.Asker
 	messages sdk.MessageService
 }
 
@@ -61,7 +58,7 @@ func New(c Config) *Client {
 	c.Key = strings.TrimSpace(c.Key)
 	watched := wire.Transport{Base: c.HTTP, Key: c.Key, FirstByte: c.FirstByte, Idle: c.Idle, Wrap: c.Wrap}.Patient()
 	h := wire.Client(&transport{key: c.Key, next: watched})
-	return &Client{config: c, watched: watched, http: h, messages: sdk.NewMessageService(
+	return &Client{config: c, watched: watched, asker: wire.Asker{HTTP: h, Model: c.Model, Key: c.Key}, messages: sdk.NewMessageService(
 		// Without these the SDK reads keys, addresses, headers and a profile
 		// from the environment and files, and reports to whatever telemetry
 		// the process has.
@@ -88,12 +85,12 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 	// The answer comes as it is, and the stream that the SDK makes of nothing
 	// knows only the error.
 	if err := c.messages.NewStreaming(ctx, c.request(r), option.WithResponseBodyInto(&resp)).Err(); err != nil {
-		return model.Reply{}, c.fault(ctx, err)
+		return model.Reply{}, c.asker.Fault(ctx, err)
 	}
 	defer resp.Body.Close()
 	a := assembly{header: resp.Header, key: c.config.Key, earlier: callsIn(r.Messages)}
 	if err := a.read(resp.Body); err != nil {
-		return model.Reply{}, a.failed(c.fault(ctx, err))
+		return model.Reply{}, a.failed(c.asker.Fault(ctx, err))
 	}
 	reply, err := a.reply()
 	reply.Latency = time.Since(start)
@@ -103,39 +100,9 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 // Get reads path below the base URL, for catalogues: at most limit bytes, with
 // the same faults as Reply.
 func (c *Client) Get(ctx context.Context, path string, limit int64) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.config.BaseURL+"/v1"+path, nil)
-	if err != nil {
-		return nil, &model.Error{Fault: model.FaultRequest, Message: "the base URL can't be used: " + wire.Clean(err.Error(), c.config.Key)}
-	}
-	req.Header.Set("User-Agent", c.config.UserAgent)
-	req.Header.Set("X-Api-Key", c.config.Key)
-	req.Header.Set("Anthropic-Version", "2023-06-01")
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, c.fault(ctx, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return nil, c.fault(ctx, err)
-	}
-	if int64(len(body)) > limit {
-		return nil, &model.Error{Fault: model.FaultServer, Status: resp.StatusCode,
-			Message: fmt.Sprintf("the answer to %s is longer than %d bytes", path, limit)}
-	}
-	return body, nil
-}
-
-// fault makes what callers are promised of any error: ctx's own error if it
-// ended, a *model.Error else.
-func (c *Client) fault(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("ask %s: %w", c.config.Model, context.Cause(ctx))
-	}
-	var e *model.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	// What is left are the SDK's own refusals: nothing was sent.
-	return &model.Error{Fault: model.FaultRequest, Message: wire.Clean(err.Error(), c.config.Key)}
+	header := http.Header{}
+	header.Set("User-Agent", c.config.UserAgent)
+	header.Set("X-Api-Key", c.config.Key)
+	header.Set("Anthropic-Version", "2023-06-01")
+	return c.asker.Get(ctx, c.config.BaseURL+"/v1"+path, header, limit)
 }

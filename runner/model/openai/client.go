@@ -13,8 +13,6 @@ package openai
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -60,7 +58,7 @@ type Config struct {
 // Client is a [model.Model]. It is safe for concurrent use.
 type Client struct {
 	config  Config
-	http    *http.Client
+	asker   wire.Asker
 	watched *wire.Transport
 	sdk     *sdk.Client
 }
@@ -76,7 +74,7 @@ func New(c Config) *Client {
 	sc := sdk.DefaultConfig(c.Key)
 	sc.BaseURL = c.BaseURL
 	sc.HTTPClient = h
-	return &Client{config: c, http: h, watched: watched, sdk: sdk.NewClientWithConfig(sc)}
+	return &Client{config: c, asker: wire.Asker{HTTP: h, Model: c.Model, Key: c.Key}, watched: watched, sdk: sdk.NewClientWithConfig(sc)}
 }
 
 // Close closes the connections that are kept open; requests under way go on.
@@ -91,7 +89,7 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 	start := time.Now()
 	stream, err := c.sdk.CreateChatCompletionStream(ctx, c.request(r))
 	if err != nil {
-		return model.Reply{}, c.fault(ctx, err)
+		return model.Reply{}, c.asker.Fault(ctx, err)
 	}
 	defer stream.Close()
 	a := assembly{earlier: callsIn(r.Messages), out: model.Reply{ID: replyID(stream.Header())}}
@@ -104,7 +102,7 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 			err = a.add(raw)
 		}
 		if err != nil {
-			return model.Reply{}, a.failed(c.fault(ctx, err))
+			return model.Reply{}, a.failed(c.asker.Fault(ctx, err))
 		}
 	}
 	reply, err := a.reply(c.config.Tier)
@@ -115,39 +113,9 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 // Get reads path below the base URL, for catalogues: at most limit bytes, with
 // the same faults as Reply.
 func (c *Client) Get(ctx context.Context, path string, limit int64) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.config.BaseURL+path, nil)
-	if err != nil {
-		return nil, &model.Error{Fault: model.FaultRequest, Message: "the base URL can't be used: " + wire.Clean(err.Error(), c.config.Key)}
-	}
+	header := http.Header{}
 	if c.config.Key != "" {
-		req.Header.Set("Authorization", "Bearer "+c.config.Key)
+		header.Set("Authorization", "Bearer "+c.config.Key)
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, c.fault(ctx, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return nil, c.fault(ctx, err)
-	}
-	if int64(len(body)) > limit {
-		return nil, &model.Error{Fault: model.FaultServer, Status: resp.StatusCode,
-			Message: fmt.Sprintf("the answer to %s is longer than %d bytes", path, limit)}
-	}
-	return body, nil
-}
-
-// fault makes what callers are promised of any error: ctx's own error if it
-// ended, a *model.Error else.
-func (c *Client) fault(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("ask %s: %w", c.config.Model, context.Cause(ctx))
-	}
-	var e *model.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	// What is left are the SDK's own refusals: nothing was sent.
-	return &model.Error{Fault: model.FaultRequest, Message: wire.Clean(err.Error(), c.config.Key)}
+	return c.asker.Get(ctx, c.config.BaseURL+path, header, limit)
 }
