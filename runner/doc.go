@@ -49,6 +49,9 @@
 // workspace.go and walk.go, which follow no link, and executes nothing there:
 // git too runs in a box.
 //
+// At the end the host looks at what of all this would run by itself on a
+// person's machine, and disarms git (handover.go, package handover).
+//
 // How it ends is an [Outcome]; what happened is in the ledger (package
 // ledger), from which progress, status and resuming are read.
 package runner

@@ -79,8 +79,11 @@ func Run(ctx context.Context, o Options) (Status, error) {
 		return Status{}, outcomeOf(ctx, err)
 	}
 	err = outcomeOf(ctx, j.work(ctx))
+	found := j.handOver(ctx)
 	err = j.end(err)
-	return statusOf(o.Dir, j.state.job, j.list, j.ledger.Totals()), err
+	status := statusOf(o.Dir, j.state.job, j.list, j.ledger.Totals())
+	status.Handover = found
+	return status, err
 }
 
 func (j *job) close() {

@@ -8,6 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/handover"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -130,6 +131,7 @@ type Status struct {
 	Outcome   Outcome           `json:"outcome,omitempty"` // of the last process that ended by itself
 	Reason    string            `json:"reason,omitempty"`
 	Hint      string            `json:"hint,omitempty"`
+	Handover  *handover.Report  `json:"handover,omitempty"` // only from Run; nil if no box has run
 }
 
 // Passing counts the features that pass.

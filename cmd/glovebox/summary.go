@@ -51,6 +51,9 @@ func (r report) write(s runner.Status) {
 	if s.Note != "" {
 		r.field("uncovered", "in the planner's words: "+s.Note)
 	}
+	if s.Handover != nil {
+		r.handover(*s.Handover)
+	}
 	r.field("project", s.Dir)
 	if s.Lent && !s.Running {
 		r.field("", "it is lent to the boxes' user; the next run gives it back")
