@@ -41,10 +41,19 @@ func refuse(format string, args ...any) *refusedTree {
 	return &refusedTree{reason: fmt.Sprintf(format, args...)}
 }
 
-// A box that was killed leaves git's locks behind; no other git runs now.
+// A box that was killed leaves git's locks behind; no other git runs now. $1 is
+// the job's branch, if it has one, and $2 the last commit on it: wherever a
+// session has moved it or gone, it goes on from there.
 const stageScript = quietGit + `set -e
-[ -d .git ] || git init -q .
+[ -f .git/HEAD ] && [ -d .git/refs ] || git init -q .
 rm -f .git/*.lock .git/refs/heads/*.lock
+if [ -n "$1" ]; then
+  ref=refs/heads/$1
+  if [ -n "$2" ] && git cat-file -e "$2^{commit}" 2>/dev/null && ! git merge-base --is-ancestor "$2" "$ref" 2>/dev/null; then
+    git update-ref "$ref" "$2"
+  fi
+  [ "$(git symbolic-ref -q HEAD)" = "$ref" ] || git symbolic-ref HEAD "$ref"
+fi
 git add -A .
 git write-tree`
 
@@ -82,6 +91,9 @@ func (j *job) stage(ctx context.Context) (staged, error) {
 		return j.stageWithoutGit(ctx)
 	}
 	if err := j.checkRepository(ctx); err != nil {
+		return staged{}, err
+	}
+	if err := j.restoreObjects(ctx, false); err != nil {
 		return staged{}, err
 	}
 	var s staged
@@ -141,7 +153,8 @@ func (j *job) checkRepository(ctx context.Context) error {
 }
 
 func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
-	result, err := box.Run(ctx, j.script(stageScript))
+	branch, tip := j.branchAndTip()
+	result, err := box.Run(ctx, j.script(stageScript, branch, tip))
 	if err != nil {
 		return staged{}, err
 	}
@@ -233,6 +246,9 @@ func (j *job) commit(ctx context.Context, s staged, message string) (string, err
 	hash, lost, err := committed(out, s.tree)
 	if err == nil {
 		err = errors.Join(j.checkRepository(ctx), j.files.compare(ctx, s.entries))
+	}
+	if err == nil {
+		err = j.keepFiles(ctx, true)
 	}
 	if err != nil {
 		return "", err

@@ -160,6 +160,10 @@ func (j *job) work(ctx context.Context) (err error) {
 	if err := j.prepare(ctx); err != nil {
 		return err
 	}
+	if err := j.settleBranch(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.endOriginal(ctx)) }()
 	if err := j.plan(ctx); err != nil {
 		return err
 	}
