@@ -29,12 +29,14 @@ func TestDiffOfAJob(t *testing.T) {
 		reply := greeter(r)
 		if isFor(r, "bye") {
 			reply.Calls = slices.Insert(reply.Calls, 0, bash(`
-				git config diff.external 'touch /workspace/evil; true'; git config color.ui always; git config diff.noprefix true
 				printf 'a\033[2Jb\n' > 'odd\name'; git add -A; git commit -qm 'of the model'`))
 		}
 		return reply
 	})
 	w.done()
+	for key, value := range map[string]string{"diff.external": "touch evil; true", "color.ui": "always", "diff.noprefix": "true", "core.fsmonitor": "touch evil", "core.pager": "touch evil"} {
+		w.git("config", key, value)
+	}
 	ledgerBefore := w.content(".glovebox/ledger.jsonl")
 	steps, err := w.diff(true)
 	if err != nil {

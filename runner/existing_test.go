@@ -110,7 +110,7 @@ func TestExistingHistorySurvivesASession(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]string{
 		"deletes .git":   `rm -rf .git`,
-		"moves branches": `git branch -D other; git tag -d v1; git branch -f main HEAD~1; git stash drop; git reflog expire --expire=now --all; git gc -q --prune=now`,
+		"moves branches": `git branch -D other; git tag -d v1; git branch -f main HEAD; git stash drop; git reflog expire --expire=now --all; git gc -q --prune=now`,
 		"commits elsewhere": `git checkout -q -b mine; git commit -q --allow-empty -m mine; git branch -f main HEAD; git reset -q --hard HEAD~2;
 			git branch -D $(git branch --format='%(refname:short)' | grep glovebox/)`,
 		"begins anew": `rm -rf .git; git init -q .; git add -A; git commit -qm anew`,
@@ -137,6 +137,9 @@ func TestExistingHistorySurvivesASession(t *testing.T) {
 			}
 			if log := w.git("log", "--format=%s", "glovebox/"+status.ID); !strings.Contains(log, "second\nfirst") || !strings.Contains(log, "Plan 2 features") {
 				t.Errorf("the branch's history is\n%s", log)
+			}
+			if name == "moves branches" && w.git("log", "-1", "--format=%s", "refs/glovebox/"+status.ID+"/heads/main") != "Plan 2 features" {
+				t.Error("what main was meanwhile is not kept")
 			}
 			if !slices.ContainsFunc(w.events, func(e ledger.Event) bool { return e.Kind == ledger.Note && strings.Contains(e.Text, "put back") }) {
 				t.Error("it is not said that something was put back")

@@ -154,7 +154,7 @@ func (j *job) refuseTracked(ctx context.Context, box *sandbox.Box) error {
 	if !j.inventory.Git {
 		return nil
 	}
-	result, err := box.Run(ctx, j.script(`git ls-files -- "$1" 2>/dev/null | head -1`, stateDir))
+	result, err := box.Run(ctx, j.script(quietGit+`git ls-files -- "$1" 2>/dev/null | head -1`, stateDir))
 	if err != nil {
 		return boxError(ctx, err)
 	}
