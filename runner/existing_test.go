@@ -113,7 +113,8 @@ func TestExistingHistorySurvivesASession(t *testing.T) {
 		"moves branches": `git branch -D other; git tag -d v1; git branch -f main HEAD; git stash drop; git reflog expire --expire=now --all; git gc -q --prune=now`,
 		"commits elsewhere": `git checkout -q -b mine; git commit -q --allow-empty -m mine; git branch -f main HEAD; git reset -q --hard HEAD~2;
 			git branch -D $(git branch --format='%(refname:short)' | grep glovebox/)`,
-		"begins anew": `rm -rf .git; git init -q .; git add -A; git commit -qm anew`,
+		"spoils an object": `f=.git/objects/$(git rev-parse main~1 | sed 's:..:&/:'); n=$(stat -c %s $f); chmod u+w $f; head -c $n /dev/zero > $f`,
+		"begins anew":      `rm -rf .git; git init -q .; git add -A; git commit -qm anew`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

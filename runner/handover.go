@@ -83,6 +83,9 @@ func (j *job) handOver(ctx context.Context) *handover.Report {
 }
 
 func handoverLine(r handover.Report) string {
+	if len(r.Findings) == 0 {
+		return "handover: nothing runs by itself"
+	}
 	return fmt.Sprintf("handover: %d made harmless; left are %d that run on entering, %d on building, %d to look at",
 		r.Mended, r.Left[handover.Enter], r.Left[handover.Build], r.Left[handover.Look])
 }

@@ -1,12 +1,15 @@
 package runner
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -124,7 +127,7 @@ func (j *job) restoreObjects(ctx context.Context, all bool) error {
 			return nil
 		}
 		at := ".git/" + f.path
-		if info, err := j.files.lstat(at); err == nil && info.Mode().IsRegular() && (!isHistory || info.Size() == f.info.Size()) {
+		if j.files.stillHas(at, f, isHistory, all) {
 			return nil
 		}
 		f.path = at
@@ -135,6 +138,40 @@ func (j *job) restoreObjects(ctx context.Context, all bool) error {
 		return err
 	}
 	return j.note(fmt.Sprintf("of the repository that was brought %d files were removed or changed; they are put back", restored))
+}
+
+// stillHas says whether the plain file at is there and, if it is of the history,
+// the one that was kept: of its size, and at the end, when all of it is read, of
+// its content.
+func (w workspace) stillHas(at string, kept found, isHistory, read bool) bool {
+	info, err := w.lstat(at)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	if !isHistory {
+		return true
+	}
+	return info.Size() == kept.info.Size() && (!read || w.sameContent(at, kept))
+}
+
+func (w workspace) sameContent(at string, kept found) bool {
+	a, err := w.open(at)
+	if err != nil {
+		return false
+	}
+	defer a.Close()
+	b, err := atomicfile.Open(kept.dir, kept.name, os.O_RDONLY, 0)
+	if err != nil {
+		return false
+	}
+	defer b.Close()
+	hashes := [2]hash.Hash{sha256.New(), sha256.New()}
+	for i, f := range []io.Reader{a, b} {
+		if _, err := io.Copy(hashes[i], f); err != nil {
+			return false
+		}
+	}
+	return bytes.Equal(hashes[0].Sum(nil), hashes[1].Sum(nil))
 }
 
 // isMoving says of a file in .git that it says where the repository stands now.
