@@ -113,8 +113,9 @@ func TestExistingHistorySurvivesASession(t *testing.T) {
 		"moves branches": `git branch -D other; git tag -d v1; git branch -f main HEAD; git stash drop; git reflog expire --expire=now --all; git gc -q --prune=now`,
 		"commits elsewhere": `git checkout -q -b mine; git commit -q --allow-empty -m mine; git branch -f main HEAD; git reset -q --hard HEAD~2;
 			git branch -D $(git branch --format='%(refname:short)' | grep glovebox/)`,
-		"spoils an object": `f=.git/objects/$(git rev-parse main~1 | sed 's:..:&/:'); n=$(stat -c %s $f); chmod u+w $f; head -c $n /dev/zero > $f`,
-		"begins anew":      `rm -rf .git; git init -q .; git add -A; git commit -qm anew`,
+		"spoils an object":  `f=.git/objects/$(git rev-parse main~1 | sed 's:..:&/:'); n=$(stat -c %s $f); chmod u+w $f; head -c $n /dev/zero > $f`,
+		"hides the history": `git replace --graft HEAD; git commit-graph write --reachable; git rev-parse HEAD > .git/shallow`,
+		"begins anew":       `rm -rf .git; git init -q .; git add -A; git commit -qm anew`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,6 +139,14 @@ func TestExistingHistorySurvivesASession(t *testing.T) {
 			}
 			if log := w.git("log", "--format=%s", "glovebox/"+status.ID); !strings.Contains(log, "second\nfirst") || !strings.Contains(log, "Plan 2 features") {
 				t.Errorf("the branch's history is\n%s", log)
+			}
+			if got := w.git("rev-list", "--count", "main"); got != "2" {
+				t.Errorf("main shows %s commits", got)
+			}
+			for _, lie := range []string{".git/shallow", ".git/objects/info/commit-graph"} {
+				if _, err := os.Lstat(w.path(lie)); err == nil || w.git("for-each-ref", "refs/replace") != "" {
+					t.Errorf("%s or a replacement is left", lie)
+				}
 			}
 			if name == "moves branches" && w.git("log", "-1", "--format=%s", "refs/glovebox/"+status.ID+"/heads/main") != "Plan 2 features" {
 				t.Error("what main was meanwhile is not kept")

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -76,12 +77,12 @@ func (j *job) keepFiles(ctx context.Context, objects bool) error {
 	defer git.Close()
 	to := workspace{root: kept, owner: sandbox.User{UID: os.Geteuid(), GID: os.Getegid()}}
 	err = walk(ctx, git, nil, func(f found) error {
-		isObject := strings.HasPrefix(f.path, "objects/")
-		if !f.info.Mode().IsRegular() || objects && !isObject {
+		isObject := isObject(f.path)
+		if !f.info.Mode().IsRegular() || objects && !isObject || isCache(f.path) {
 			return nil
 		}
-		if had, err := to.lstat(f.path); err == nil && isObject && had.Size() == f.info.Size() {
-			return nil
+		if _, err := to.lstat(f.path); err == nil && isObject {
+			return nil // what is kept under this name is good; what is here may be spoiled
 		}
 		return to.copyFrom(f)
 	})
@@ -122,7 +123,7 @@ func (j *job) restoreObjects(ctx context.Context, all bool) error {
 	defer kept.Close()
 	restored := 0
 	err = walk(ctx, kept, nil, func(f found) error {
-		isHistory := strings.HasPrefix(f.path, "objects/") || f.path == "shallow"
+		isHistory := isObject(f.path) || f.path == "shallow"
 		if !f.info.Mode().IsRegular() || !isHistory && (!all || isMoving(f.path)) {
 			return nil
 		}
@@ -174,6 +175,55 @@ func (w workspace) sameContent(at string, kept found) bool {
 	return bytes.Equal(hashes[0].Sum(nil), hashes[1].Sum(nil))
 }
 
+// isObject says of a file in .git that its name says what it holds.
+func isObject(at string) bool {
+	return strings.HasPrefix(at, "objects/") && !strings.HasPrefix(at, "objects/info/") && !isCache(at)
+}
+
+// caches are what git makes of the history to read it faster, and believes.
+func caches() []string {
+	return []string{"objects/info/commit-graph", "objects/info/commit-graphs", "objects/pack/multi-pack-index"}
+}
+
+func isCache(at string) bool {
+	return slices.ContainsFunc(caches(), func(c string) bool { return strings.HasPrefix(at, c) })
+}
+
+// dropLies removes what makes git show another history than there is: its
+// caches, and a boundary or grafts that were not brought.
+func (j *job) dropLies() error {
+	kept, err := j.state.root.OpenRoot(originalDir)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	for _, name := range append(caches(), "shallow", "info/grafts") {
+		if _, err := kept.Lstat(name); err == nil {
+			continue
+		}
+		if err := j.files.remove(".git/" + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove removes what lies at name, if it can be reached through no link.
+func (w workspace) remove(name string) error {
+	dir, leave, err := w.enter(path.Dir(name), false)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if _, err := dir.Lstat(path.Base(name)); err != nil {
+		return err
+	}
+	if w.wrote != nil {
+		w.wrote()
+	}
+	return dir.RemoveAll(path.Base(name))
+}
+
 // isMoving says of a file in .git that it says where the repository stands now.
 func isMoving(at string) bool {
 	top, _, _ := strings.Cut(at, "/")
@@ -185,13 +235,14 @@ func isMoving(at string) bool {
 	}
 }
 
-// setRefsScript takes a prefix, and then pairs of a ref and its object. What a
+// setRefsScript takes a prefix, and then pairs of a ref and its object; without
+// one the ref is removed. What a
 // ref was is kept under the prefix: a person may have moved it after a crash.
 const setRefsScript = quietGit + `set -e
 kept=$1; shift
 while [ $# -gt 1 ]; do
   if now=$(git rev-parse -q --verify "$1"); then git update-ref "$kept/${1#refs/}" "$now"; fi
-  git update-ref "$1" "$2"
+  if [ -n "$2" ]; then git update-ref "$1" "$2"; else git update-ref -d "$1"; fi
   shift 2
 done`
 
@@ -212,7 +263,7 @@ func (j *job) restoreOriginal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := j.restoreObjects(ctx, true); err != nil {
+	if err := errors.Join(j.restoreObjects(ctx, true), j.dropLies()); err != nil {
 		return err
 	}
 	have, err := j.listRefs(ctx)
@@ -223,6 +274,11 @@ func (j *job) restoreOriginal(ctx context.Context) error {
 	for ref, object := range want {
 		if have[ref] != object && ref != "refs/heads/"+j.past.branch.Name {
 			moved = append(moved, ref, object)
+		}
+	}
+	for ref := range have {
+		if _, brought := want[ref]; !brought && strings.HasPrefix(ref, "refs/replace/") {
+			moved = append(moved, ref, "") // git would show another object in its place
 		}
 	}
 	for rest := moved; len(rest) > 0; {
