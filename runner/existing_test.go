@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -215,6 +217,38 @@ func TestExistingBranches(t *testing.T) {
 	for _, bad := range []string{"-x", "a..b", "a b", "/a", "a/", "a.lock", "a.lock/b", "HEAD", "a/.b", "ü"} {
 		if CheckBranch(bad) == nil {
 			t.Errorf("%q is taken for a branch", bad)
+		}
+	}
+}
+
+// Stopped where the branch is made, or later, the same command goes on with the
+// same branch, and nothing that was brought is lost on the way.
+func TestExistingGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, stop := range []ledger.Kind{ledger.Branched, ledger.CommitEnd, ledger.Passed} {
+		w := existing(t, greeter)
+		refs := w.refs()
+		ctx, cancel := context.WithCancel(context.Background())
+		w.on = func(e ledger.Event) {
+			if e.Kind == stop {
+				cancel()
+			}
+		}
+		_, err := Run(ctx, w.o)
+		cancel()
+		var e *Error
+		if err != nil && (!errors.As(err, &e) || e.Outcome != Interrupted) {
+			t.Fatalf("stopped at %s: %v", stop, err)
+		}
+		if err != nil && w.refs() != refs {
+			t.Errorf("stopped at %s: refs are\n%s", stop, w.refs())
+		}
+		status := w.done()
+		if w.count(ledger.Branched) != 1 || w.refs() != refs {
+			t.Errorf("stopped at %s: %d branches, refs\n%s", stop, w.count(ledger.Branched), w.refs())
+		}
+		if log := w.git("log", "--format=%s", "glovebox/"+status.ID); strings.Count(log, "Plan 2 features") != 1 || !strings.HasSuffix(log, "second\nfirst") {
+			t.Errorf("stopped at %s: history is\n%s", stop, log)
 		}
 	}
 }
