@@ -2,7 +2,9 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strings"
 
@@ -35,8 +37,7 @@ type repositoryLook struct{ commit, branch, dirty string }
 // dirtyShown bounds the names of files that are not committed, in bytes.
 const dirtyShown = 2000
 
-const lookScript = quietGit + `[ -d .git ] || exit 0
-git rev-parse -q --verify 'HEAD^{commit}' || echo
+const lookScript = quietGit + `git rev-parse -q --verify 'HEAD^{commit}' || echo
 git symbolic-ref -q --short HEAD || echo
 git --no-optional-locks status --porcelain --untracked-files=normal --ignore-submodules=none 2>&1 | head -c "$1"`
 
@@ -111,6 +112,9 @@ func (j *job) refuseOtherBranch(ctx context.Context, b ledger.BranchInfo) error 
 }
 
 func (j *job) lookAtRepository(ctx context.Context) (repositoryLook, error) {
+	if _, err := j.files.lstat(".git"); errors.Is(err, fs.ErrNotExist) {
+		return repositoryLook{}, nil
+	}
 	out, err := j.gitOutput(ctx, lookScript, fmt.Sprint(dirtyShown))
 	lines := strings.SplitN(out, "\n", 3)
 	if err != nil || len(lines) < 3 {

@@ -2,6 +2,7 @@ package handover
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -125,6 +126,9 @@ func (l *look) hooks(dir *os.Root, at string) error {
 	}
 	defer list.Close()
 	names, err := list.Readdirnames(hooksMax + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		l.unseen(path.Join(at, "hooks"), cause(err))
+	}
 	if len(names) > hooksMax {
 		return l.aside(Finding{Severity: Enter, Kind: "git-hook", Path: path.Join(at, "hooks"), Detail: "there are too many entries for hooks"})
 	}
