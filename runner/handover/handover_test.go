@@ -369,3 +369,62 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// The proof of it: git itself, wherever in the tree a person types it, runs
+// what was planted before the handover, and nothing of it after.
+func TestGitRunsNothingAfterwards(t *testing.T) {
+	t.Parallel()
+	above := t.TempDir()
+	dir, marker := filepath.Join(above, "project"), filepath.Join(above, "ran")
+	git := func(at string, args ...string) {
+		cmd := exec.Command("git", append([]string{"-C", filepath.Join(dir, at), "-c", "user.name=x", "-c", "user.email=x@x"}, args...)...)
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+		_ = cmd.Run() // what it says does not matter: in some of these places it finds no repository afterwards
+	}
+	evil, hook := "[core]\n\tfsmonitor = touch "+marker+"\n", "#!/bin/sh\ntouch "+marker+"\n"
+	must(t, os.MkdirAll(dir, 0o755))
+	git("", "init", "-q")
+	git("", "init", "-q", "sub")
+	git("", "init", "-q", "--bare", "bare")
+	must(t, os.MkdirAll(filepath.Join(dir, ".git/modules"), 0o755))
+	must(t, os.Rename(filepath.Join(dir, "sub/.git"), filepath.Join(dir, ".git/modules/sub")))
+	plant(t, dir, "sub/.git", "gitdir: ../.git/modules/sub\n")
+	plant(t, dir, ".git/modules/sub/config", evil+"\tworktree = ../../../sub\n")
+	plant(t, dir, ".git/config", "[include]\n\tpath = ../included\n")
+	plant(t, dir, "included", evil)
+	plant(t, dir, "bare/hooks/reference-transaction", hook)
+	must(t, os.Chmod(filepath.Join(dir, "bare/hooks/reference-transaction"), 0o755))
+	plant(t, dir, "far/HEAD", "ref: refs/heads/main\n")
+	plant(t, dir, "far/commondir", "../common\n")
+	plant(t, dir, "common/config", evil+"\tworktree = ..\n")
+	for _, name := range []string{"objects/x", "refs/x"} {
+		plant(t, dir, "common/"+name, "")
+	}
+	plant(t, dir, "work/.git", "gitdir: ../far\n")
+	plant(t, dir, "hooked/x", "")
+	git("hooked", "init", "-q")
+	plant(t, dir, "hooked/.git/hooks/pre-commit", hook)
+	must(t, os.Chmod(filepath.Join(dir, "hooked/.git/hooks/pre-commit"), 0o755))
+	places := []string{"", "sub", "bare", "work", "hooked"}
+	try := func(at string) bool {
+		_ = os.Remove(marker)
+		git(at, "status")
+		git(at, "add", "x")
+		git(at, "commit", "-m", "x")
+		git(at, "hash-object", "-w", "-t", "tree", "/dev/null")
+		git(at, "tag", "-f", "x", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+		_, err := os.Lstat(marker)
+		return err == nil
+	}
+	for _, at := range places {
+		if !try(at) {
+			t.Errorf("the trap in %q does not work: it proves nothing", at)
+		}
+	}
+	check(t, dir, mend)
+	for _, at := range places {
+		if try(at) {
+			t.Errorf("git in %q still runs what was planted", at)
+		}
+	}
+}
