@@ -42,10 +42,19 @@ func refuse(format string, args ...any) *refusedTree {
 }
 
 // A box that was killed leaves git's locks behind, and half a repository if it
-// was about to make one; no other git runs now.
+// was about to make one; no other git runs now. $1 is the job's branch, if it
+// has one, and $2 the last commit on it: wherever a session has moved it or
+// gone, it goes on from there.
 const stageScript = quietGit + `set -e
-rm -f .git/*.lock .git/refs/heads/*.lock
+rm -f .git/*.lock .git/refs/heads/*.lock .git/refs/heads/glovebox/*.lock
 git --git-dir=.git rev-parse -q --git-dir > /dev/null 2>&1 || git init -q .
+if [ -n "$1" ]; then
+  ref=refs/heads/$1
+  if [ -n "$2" ] && git cat-file -e "$2^{commit}" 2>/dev/null && ! git merge-base --is-ancestor "$2" "$ref" 2>/dev/null; then
+    git update-ref "$ref" "$2"
+  fi
+  [ "$(git symbolic-ref -q HEAD)" = "$ref" ] || git symbolic-ref HEAD "$ref"
+fi
 git add -A .
 git write-tree`
 
@@ -83,6 +92,9 @@ func (j *job) stage(ctx context.Context) (staged, error) {
 		return j.stageWithoutGit(ctx)
 	}
 	if err := j.checkRepository(ctx); err != nil {
+		return staged{}, err
+	}
+	if err := j.restoreObjects(ctx, false); err != nil {
 		return staged{}, err
 	}
 	var s staged
@@ -142,7 +154,8 @@ func (j *job) checkRepository(ctx context.Context) error {
 }
 
 func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
-	result, err := box.Run(ctx, j.script(stageScript))
+	branch, tip := j.branchAndTip()
+	result, err := box.Run(ctx, j.script(stageScript, branch, tip))
 	if err != nil {
 		return staged{}, err
 	}
@@ -234,6 +247,9 @@ func (j *job) commit(ctx context.Context, s staged, message string) (string, err
 	hash, lost, err := committed(out, s.tree)
 	if err == nil {
 		err = errors.Join(j.checkRepository(ctx), j.files.compare(ctx, s.entries))
+	}
+	if err == nil {
+		err = j.keepFiles(ctx, true)
 	}
 	if err != nil {
 		return "", err

@@ -45,9 +45,15 @@
 // it in a volume (volumes.go): whenever no box runs, the host's directory is the
 // truth. What a killed process has left in its volume is fetched first (recover.go).
 //
+// In a repository that was there before, the job's commits go on a branch of its
+// own (branch.go), and what a session does to the history is undone (original.go).
+//
 // The host reads and writes below the project directory only through
 // workspace.go and walk.go, which follow no link, and executes nothing there:
 // git too runs in a box.
+//
+// At the end the host looks at what of all this would run by itself on a
+// person's machine, and disarms git (handover.go, package handover).
 //
 // How it ends is an [Outcome]; what happened is in the ledger (package
 // ledger), from which progress, status and resuming are read.

@@ -17,6 +17,8 @@ type history struct {
 	last     map[string]*lastAttempt // of each feature's last session
 	noted    []string                // a paragraph a session
 	commit   string                  // the last one made by the host
+	ended    bool                    // no session was begun since a process ended by itself
+	branch   *ledger.BranchInfo      // that they go on; nil in a repository that the job made
 	faults   int                     // sessions in a row that a provider's error ended
 	plan     string                  // how the last initializer session ended
 	model    string                  // of the last process
@@ -36,10 +38,15 @@ func (h *history) add(e ledger.Event) {
 		h.called = true
 	case ledger.SessionStart:
 		h.sessions = max(h.sessions, e.Session)
+		h.ended = false
+	case ledger.JobEnd:
+		h.ended = true
 	case ledger.CommitEnd:
 		if e.Commit != nil {
 			h.commit = e.Commit.Hash
 		}
+	case ledger.Branched:
+		h.branch = e.Branch
 	case ledger.SessionEnd:
 		if e.Ended != nil {
 			h.end(e)

@@ -79,8 +79,11 @@ func Run(ctx context.Context, o Options) (Status, error) {
 		return Status{}, outcomeOf(ctx, err)
 	}
 	err = outcomeOf(ctx, j.work(ctx))
+	found := j.handOver(ctx)
 	err = j.end(err)
-	return statusOf(o.Dir, j.state.job, j.list, j.ledger.Totals()), err
+	status := statusOf(o.Dir, j.state.job, j.list, j.ledger.Totals())
+	status.Handover = found
+	return status, err
 }
 
 func (j *job) close() {
@@ -122,7 +125,11 @@ func (j *job) observe(e ledger.Event) {
 }
 
 // record appends to the ledger. What can't be recorded is not done.
+// A command that only looks has no ledger.
 func (j *job) record(e ledger.Event) error {
+	if j.ledger == nil {
+		return nil
+	}
 	if err := j.ledger.Append(e); err != nil {
 		return &Error{Outcome: FailedRun, Reason: "can't write the ledger", Hint: "free some disk space; the same command goes on", Err: err}
 	}
@@ -157,6 +164,10 @@ func (j *job) work(ctx context.Context) (err error) {
 	if err := j.prepare(ctx); err != nil {
 		return err
 	}
+	if err := j.settleBranch(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.endOriginal(ctx)) }()
 	if err := j.plan(ctx); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/handover"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -30,6 +31,10 @@ type Options struct {
 	Starts *sandbox.Starts // shared by all jobs of a process; nil: one queue for each session
 	// Workspace says where the project lies for the boxes; "" is WorkspaceAuto.
 	Workspace WorkspaceMode
+	// Branch is where commits go in a repository that was there before the job:
+	// "" is a branch of the job's own, BranchCurrent the one that is checked out.
+	Branch     string
+	AllowDirty bool // begin with work that is not committed: it gets into the first commit
 
 	Budget     decimal.Decimal // USD for the whole job, over all its processes
 	KeepBudget bool            // the cap stays what it was if the job was begun before; Budget is for a new one
@@ -130,6 +135,9 @@ type Status struct {
 	Outcome   Outcome           `json:"outcome,omitempty"` // of the last process that ended by itself
 	Reason    string            `json:"reason,omitempty"`
 	Hint      string            `json:"hint,omitempty"`
+	Branch    string            `json:"branch,omitempty"`   // of the commits, in a repository that was there before
+	From      string            `json:"from,omitempty"`     // the branch that it began at
+	Handover  *handover.Report  `json:"handover,omitempty"` // only from Run; nil if no box has run
 }
 
 // Passing counts the features that pass.

@@ -154,7 +154,7 @@ func (j *job) refuseTracked(ctx context.Context, box *sandbox.Box) error {
 	if !j.inventory.Git {
 		return nil
 	}
-	result, err := box.Run(ctx, j.script(`git ls-files -- "$1" 2>/dev/null | head -1`, stateDir))
+	result, err := box.Run(ctx, j.script(quietGit+`git ls-files -- "$1" 2>/dev/null | head -1`, stateDir))
 	if err != nil {
 		return boxError(ctx, err)
 	}
@@ -163,8 +163,14 @@ func (j *job) refuseTracked(ctx context.Context, box *sandbox.Box) error {
 			Hint: "can its owner read and enter the project directory? the same command goes on"}
 	}
 	if strings.TrimSpace(result.Output()) != "" {
-		return &Error{Outcome: Usage, Reason: "git tracks " + stateDir + " in this project: its state came with it and can't be trusted",
-			Hint: "git rm -r --cached " + stateDir + ", commit, and move it away"}
+		return trackedState(nil)
 	}
 	return nil
+}
+
+// trackedState says that git tracks the job's state, or may: err is why that
+// can't be seen.
+func trackedState(err error) *Error {
+	return &Error{Outcome: Usage, Reason: "git tracks " + stateDir + " in this project: its state came with it and can't be trusted",
+		Hint: "git rm -r --cached " + stateDir + ", commit, and move it away", Err: err}
 }

@@ -198,6 +198,9 @@ func (s *state) createJob(spec Spec) error {
 	if err := atomicfile.Write(s.root, specFile, []byte(spec.Text), 0o600); err != nil {
 		return err
 	}
+	if err := noteHooks(s.project, s.root); err != nil {
+		return err
+	}
 	data, err := json.MarshalIndent(s.job, "", "  ")
 	if err != nil {
 		return err

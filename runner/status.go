@@ -90,6 +90,9 @@ func statusOf(dir string, record jobRecord, list feature.State, t ledger.Totals)
 		s.Model, s.Image = t.Job.Model, t.Job.Image
 		s.Budget, _ = decimal.NewFromString(t.Job.Budget) // written by us from a decimal; zero if not
 	}
+	if t.Branch != nil {
+		s.Branch, s.From = t.Branch.Name, t.Branch.From
+	}
 	if t.End != nil {
 		s.Outcome, s.Reason, s.Hint = Outcome(t.End.Outcome), t.End.Reason, t.End.Hint
 	}

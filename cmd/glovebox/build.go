@@ -89,7 +89,7 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) 
 // options are what a job is told of a command line.
 func (a *app) options(o order, spec runner.Spec, dir string) runner.Options {
 	options := runner.Options{
-		Spec: spec, Dir: dir, ModelName: o.model, Limits: o.limits, Scope: o.scope, Workspace: o.workspace,
+		Spec: spec, Dir: dir, ModelName: o.model, Limits: o.limits, Scope: o.scope, Workspace: o.workspace, Branch: o.branch, AllowDirty: o.allowDirty,
 		Budget: o.budget, KeepBudget: !o.budgetGiven, Wait: o.wait, MaxTokens: o.maxTokens, Tools: o.tools, Features: o.features,
 		MaxSessions: o.maxSessions, MaxTurns: o.maxTurns, MaxTime: o.maxTime, MaxCalls: o.maxCalls, MaxJobTokens: o.maxJobTokens,
 		Starts: sandbox.NewStarts(0), Redact: a.redact.String, CacheDir: a.cacheDir(), Version: versionText(),

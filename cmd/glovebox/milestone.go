@@ -72,6 +72,10 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 		if e.List != nil {
 			return noColour, "accepted", howAccepted(e.List.How)
 		}
+	case ledger.Branched:
+		if e.Branch != nil && e.Branch.Name != "" {
+			return noColour, "branch", plain(e.Branch.Name) + " " + strings.TrimSpace("from "+shortHash(e.Branch.Base)+" "+plain(e.Branch.From))
+		}
 	case ledger.CommitEnd:
 		if e.Commit != nil {
 			return noColour, "commit", shortHash(e.Commit.Hash) + " " + plain(e.Commit.Message)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -50,6 +51,9 @@ func (a *app) runAction(c *cli.Context) error {
 		return err
 	}
 	if done, err := a.doneAlready(o, spec, dir, state); done || err != nil {
+		return err
+	}
+	if err := a.mayMixOwners(c.Context, o, dir, state); err != nil {
 		return err
 	}
 	if err := a.mayApprove(o, dir, state); err != nil {
@@ -110,9 +114,35 @@ func (a *app) mayApprove(o order, dir string, state projectState) error {
 	return usage("give --yes to accept the planned features unseen, or run it on a terminal", "there is no terminal to ask whether the planned features are right")
 }
 
+// mayMixOwners asks before a directory becomes a project in which files belong
+// to several users: what boxes make belongs to one.
+func (a *app) mayMixOwners(ctx context.Context, o order, dir string, state projectState) error {
+	if state != projectForeign || o.yes {
+		return nil
+	}
+	n, example, err := runner.Owners(ctx, dir)
+	if err != nil {
+		return usage("can you read all of it?", "look who owns the files in %s: %v", o.dir, err)
+	}
+	if n == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("in %s belong to another user than the directory: %s, for example %q", o.dir, count(n, "file"), example)
+	if !a.canAsk() {
+		return usage("chown -R them to one user, or give --yes to build there as it is", "%s", what)
+	}
+	a.screen.Print(plain(what) + ". Boxes work as the directory's owner and may not be able to change them.")
+	return a.wanted(ctx, o.dir)
+}
+
 // askForeign asks before a directory with unknown files becomes a project.
 func (a *app) askForeign(ctx context.Context, dir string) error {
 	a.screen.Print(dir + " is not empty and no job was begun there. What the model builds may change the files in it.")
+	return a.wanted(ctx, dir)
+}
+
+// wanted asks whether to build in a directory; no is an error.
+func (a *app) wanted(ctx context.Context, dir string) error {
 	yes, err := a.ask(ctx, "Build there? [y]es / [n]o ")
 	if err != nil {
 		return err

@@ -47,6 +47,8 @@ type order struct {
 	loop           int
 	features       int
 	tools          runner.ToolMode
+	branch         string
+	allowDirty     bool
 	yes, json      bool
 	quiet, verbose bool
 }
@@ -93,6 +95,8 @@ func runFlags() []cli.Flag {
 		text("disk", "4g", "`SIZE` of all files of project and home"),
 		text("timeout", "2m", "`TIME` for a command that names none"),
 		text("record", "", "`FILE` for the raw traffic with the provider, no keys"),
+		&cli.StringFlag{Name: "branch", DefaultText: "glovebox/JOB", Usage: "`NAME` for commits; or current"},
+		flag("allow-dirty", "begin with work that is not committed"),
 		flag("yes", "accept the planned features, and files in DIR, unseen"),
 		flag("json", "events as JSON lines on stdout"),
 		flag("quiet", "no progress", "q"),
@@ -112,6 +116,7 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		image: c.String("image"), runtime: c.String("runtime"),
 		effort: c.String("effort"), upstreams: *c.Generic("provider").(*wordList), blockPaid: a.blockPaid(c.Bool("block-paid")),
 		wait: c.Bool("wait"), record: c.String("record"),
+		branch: c.String("branch"), allowDirty: c.Bool("allow-dirty"),
 		yes: c.Bool("yes"), json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
 	}
 	if o.model == "" {
@@ -129,6 +134,12 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		return o, usage(imageHint, "run: --image is empty")
 	case o.quiet && o.verbose:
 		return o, usage("give one of them", "run: --quiet and --verbose contradict each other")
+	}
+	if c.IsSet("branch") && o.branch == "" {
+		o.branch = runner.BranchCurrent
+	}
+	if err := runner.CheckBranch(o.branch); err != nil {
+		return o, err
 	}
 	return o, o.readNumbers(c)
 }

@@ -51,10 +51,25 @@ func (r report) write(s runner.Status) {
 	if s.Note != "" {
 		r.field("uncovered", "in the planner's words: "+s.Note)
 	}
+	if s.Handover != nil {
+		r.handover(*s.Handover)
+	}
 	r.field("project", s.Dir)
+	if s.Branch != "" && s.Branch != s.From {
+		r.field("branch", branchText(s))
+	}
 	if s.Lent && !s.Running {
 		r.field("", "it is lent to the boxes' user; the next run gives it back")
 	}
+}
+
+// branchText is the branch of a job in somebody's repository, and how it gets
+// to where it came from.
+func branchText(s runner.Status) string {
+	if s.From == "" {
+		return s.Branch
+	}
+	return fmt.Sprintf("%s; to take it over: git switch %s && git merge %s", s.Branch, s.From, s.Branch)
 }
 
 func tokensText(s runner.Status) string {

@@ -42,6 +42,7 @@ const (
 	Passed       Kind = "passed"         // Feature, Commit: the host saw it work
 	Blocked      Kind = "blocked"        // Feature, Text
 	Unpassed     Kind = "unpassed"       // Feature, Text: it worked once and does not now
+	Branched     Kind = "branch"         // Branch: what the job's commits go on
 	Note         Kind = "note"           // Text: anything a person should know (the list was put back, no git, …)
 	SessionEnd   Kind = "session-end"    // Session
 	JobEnd       Kind = "job-end"        // End
@@ -71,6 +72,7 @@ type Event struct {
 	List    *ListInfo    `json:"list,omitempty"`
 	Commit  *CommitInfo  `json:"commit,omitempty"`
 	End     *EndInfo     `json:"end,omitempty"`
+	Branch  *BranchInfo  `json:"branch,omitempty"`
 }
 
 // JobInfo says what a process works on, and with what.
@@ -198,4 +200,11 @@ type EndInfo struct {
 	Code    int    `json:"code"`
 	Reason  string `json:"reason,omitempty"`
 	Hint    string `json:"hint,omitempty"`
+}
+
+// BranchInfo is where the commits of a job go, in a repository that was there before it.
+type BranchInfo struct {
+	Name string `json:"name,omitempty"` // "" is no branch: a HEAD that is detached
+	From string `json:"from,omitempty"` // the branch before, "" if there was none
+	Base string `json:"base"`           // the commit that the job begins at
 }

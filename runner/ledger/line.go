@@ -66,6 +66,8 @@ func what(e Event) string {
 		return joined(fmt.Sprintf("%d features: %s", len(e.List.IDs), strings.Join(e.List.IDs, ", ")), e.List.How, e.List.Note)
 	case e.Commit != nil:
 		return strings.Join(strings.Fields(fmt.Sprintf("%s %.10s %s", e.Feature, e.Commit.Hash, e.Commit.Message)), " ")
+	case e.Branch != nil:
+		return fmt.Sprintf("%s, from %.10s", e.Branch.Name, e.Branch.Base)
 	case e.End != nil:
 		return joined(fmt.Sprintf("%s, exit code %d", e.End.Outcome, e.End.Code), e.End.Reason, e.End.Hint)
 	default:

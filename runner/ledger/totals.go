@@ -35,6 +35,7 @@ type Totals struct {
 	Seq       int64    // of the last event
 	Job       *JobInfo // of the last process
 	End       *EndInfo // of the last process, nil while it runs or if it was killed
+	Branch    *BranchInfo
 
 	processStart  time.Time     // zero between processes
 	waitStart     time.Time     // zero but after a Waiting event
@@ -107,6 +108,8 @@ func (t *Totals) Add(e Event) {
 		t.Calls++
 	case CommitEnd:
 		t.countCommit(e)
+	case Branched:
+		t.Branch = e.Branch
 	}
 }
 
