@@ -56,7 +56,7 @@ git symbolic-ref -q --short HEAD || echo "a detached HEAD"`
 // with a state that git has. A repository that the job made has one branch.
 func (j *job) settleBranch(ctx context.Context) error {
 	switch {
-	case !j.inventory.Git:
+	case !j.inventory.Git || !j.state.job.Brought && j.o.Branch == "":
 		return nil
 	case j.past.branch != nil && j.past.sessions > 0:
 		if err := j.checkBranch(ctx); err != nil || !j.past.ended {

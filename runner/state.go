@@ -45,6 +45,8 @@ type jobRecord struct {
 	SpecHash string    `json:"spec_hash"`
 	Features int       `json:"features"`
 	Created  time.Time `json:"created"`
+	// Brought says that there was a repository before the job.
+	Brought bool `json:"brought,omitempty"`
 }
 
 // state is the job's directory, held by one process.
@@ -173,8 +175,9 @@ func (s *state) loadJob(spec Spec, features int) error {
 		return missing(jobFile, ledgerFile+" is there")
 	}
 	if errors.Is(err, fs.ErrNotExist) {
+		_, repository := s.project.Lstat(".git")
 		s.job = jobRecord{V: stateVersion, ID: newJobID(), Spec: spec.Name, SpecHash: SpecHash(spec.Text),
-			Features: cmp.Or(features, DefaultFeatures), Created: time.Now().UTC()}
+			Features: cmp.Or(features, DefaultFeatures), Created: time.Now().UTC(), Brought: repository == nil}
 		return s.createJob(spec)
 	}
 	if err != nil {
