@@ -63,6 +63,11 @@ func (j *job) planOnce(ctx context.Context) error {
 	if err := j.closeSession(initializer, feature.Feature{}, attempt, end); err != nil {
 		return err
 	}
+	if len(j.list.Features) == 0 {
+		if err := j.commitRest(ctx, "", fmt.Sprintf("Leftovers of session %d (plan), not accepted", j.session)); err != nil {
+			return err
+		}
+	}
 	if end.status == tool.StatusBlocked {
 		return &Error{Outcome: Incomplete, Reason: "it can't be built here: " + end.note,
 			Hint: "an image that has what is missing is chosen with --image"}
@@ -211,7 +216,7 @@ func (j *job) approve(ctx context.Context) error {
 	}
 	s, err := j.stage(ctx)
 	if err == nil {
-		_, err = j.commit(ctx, s, fmt.Sprintf("Plan %d features", len(j.list.Features)))
+		_, err = j.commit(ctx, s, "", fmt.Sprintf("Plan %d features", len(j.list.Features)))
 	}
 	var refused *refusedTree
 	if errors.As(err, &refused) {

@@ -53,6 +53,11 @@ type Options struct {
 	// An *Error with outcome Rejected ends the job.
 	Approve func(ctx context.Context, list []feature.Feature, note string) error
 
+	// Accept is the user's own test; nil is the one that the job has, if any.
+	Accept       *Acceptance
+	AcceptEach   bool // it is run after each feature, too
+	AcceptOutput bool // the model may see what it prints
+
 	// Observe is told every event right after it is on disk. It must be quick.
 	Observe func(ledger.Event)
 
@@ -127,9 +132,12 @@ type Status struct {
 	Computed  decimal.Decimal   `json:"computed_usd"`            // and what their tokens cost at the known price
 	Deviates  bool              `json:"cost_deviates,omitempty"` // the two have differed by more than 5 %
 	LastEvent string            `json:"last_event,omitempty"`
-	Outcome   Outcome           `json:"outcome,omitempty"` // of the last process that ended by itself
-	Reason    string            `json:"reason,omitempty"`
-	Hint      string            `json:"hint,omitempty"`
+	// Flaky says of features, by id, how their verify contradicts itself.
+	Flaky   map[string]string `json:"flaky,omitempty"`
+	Proof   *ledger.ProofInfo `json:"proof,omitempty"`   // the last one of everything
+	Outcome Outcome           `json:"outcome,omitempty"` // of the last process that ended by itself
+	Reason  string            `json:"reason,omitempty"`
+	Hint    string            `json:"hint,omitempty"`
 }
 
 // Passing counts the features that pass.

@@ -82,9 +82,35 @@ func (j *job) codingTask(ctx context.Context, f feature.Feature, red verdict) (s
 		"Feature": f,
 		"Last":    j.past.last[f.ID],
 		"Red":     clipEnds(strings.TrimSpace(red.output), verifyPrompt),
-		"Notes":   tailOf(j.past.notes(), notesShown),
+		"Broke":   j.past.broken[f.ID],
+		"Accept":  "",
 	}
-	err := j.withBox(ctx, forInit, j.boxSpec(true), func(box *sandbox.Box) error {
+	if j.o.AcceptEach {
+		data["Accept"] = j.acceptanceSaid()
+	}
+	if err := j.bearings(ctx, data); err != nil {
+		return "", err
+	}
+	return prompts.Render("coding", data)
+}
+
+// acceptanceTask is the part of the conversation of a session for the user's own test.
+func (j *job) acceptanceTask(ctx context.Context) (string, error) {
+	data := map[string]any{
+		"Spec":   headOf(j.o.Spec.Text, specInCoding),
+		"List":   j.listStates(""),
+		"Accept": j.acceptanceSaid(),
+	}
+	if err := j.bearings(ctx, data); err != nil {
+		return "", err
+	}
+	return prompts.Render("acceptance", data)
+}
+
+// bearings adds what saves a session the turns to look around.
+func (j *job) bearings(ctx context.Context, data map[string]any) error {
+	data["Notes"] = tailOf(j.past.notes(), notesShown)
+	return j.withBox(ctx, forInit, j.boxSpec(true), func(box *sandbox.Box) error {
 		var err error
 		if data["Init"], _, err = j.runInit(ctx, box); err != nil {
 			return boxError(ctx, err)
@@ -95,14 +121,12 @@ func (j *job) codingTask(ctx context.Context, f feature.Feature, red verdict) (s
 		data["Tree"], err = treeAtAGlance(ctx, box)
 		return err
 	})
-	if err != nil {
-		return "", err
-	}
-	return prompts.Render("coding", data)
 }
 
+// listStates shows every feature; of many each gets less room.
 func (j *job) listStates(now string) []listed {
 	var all []listed
+	room := listShown / max(1, len(j.list.Features))
 	for _, f := range j.list.Features {
 		state := "todo"
 		switch {
@@ -113,7 +137,7 @@ func (j *job) listStates(now string) []listed {
 		case f.Blocked:
 			state = "blocked"
 		}
-		all = append(all, listed{f.ID, state, f.Description})
+		all = append(all, listed{f.ID, state, clip(f.Description, max(room-len(f.ID), 0))})
 	}
 	return all
 }
