@@ -38,12 +38,13 @@ func (h *history) keepGreen(e ledger.Event) {
 // keepCommit remembers a commit for those features that were not seen to work
 // in its very tree.
 func (h *history) keepCommit(e ledger.Event) {
+	made := e.Commit.Hash != h.commit // where nothing has changed it is the one before
 	h.commit = e.Commit.Hash
 	for _, g := range h.green {
 		switch {
 		case g.tree == e.Commit.Tree:
 			g.commit, g.since = e.Commit.Hash, nil
-		case e.Feature != "":
+		case made && e.Feature != "":
 			g.since = append(g.since, suspect{e.Feature, *e.Commit})
 		}
 	}

@@ -26,6 +26,9 @@ func (j *job) verifyFinally(ctx context.Context) (proof *ledger.ProofInfo, err e
 	if err == nil {
 		proof, broken, err = j.proveAll(ctx, func(context.Context) (staged, error) { return s, nil })
 	}
+	if err == nil && proof.Tree != s.tree {
+		err = refuse("a clone has another tree than the one that was committed")
+	}
 	if v, refused := refusal(feature.Feature{}, err); refused {
 		return nil, &Error{Outcome: Incomplete, Reason: "the finished tree can't be proven: " + v.output}
 	}
@@ -113,6 +116,7 @@ func Verify(ctx context.Context, o Options) (*ledger.ProofInfo, error) {
 	if err := j.load(); err != nil {
 		return nil, outcomeOf(ctx, err)
 	}
+	j.session = 0 // none is under way
 	if j.list.Approved == "" {
 		return nil, &Error{Outcome: Incomplete, Reason: "no features are planned and accepted yet: there is nothing to prove",
 			Hint: "`glovebox run` goes on with the job"}

@@ -54,7 +54,7 @@ func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
 	if err := j.files.write(name, data, perm); err != nil {
 		return fmt.Errorf("put back %s: %w", name, err)
 	}
-	if missing && name == specInWorkspace {
+	if missing && (name == specInWorkspace || name == notesName) {
 		return nil
 	}
 	return j.note(name + " had been changed and was put back")

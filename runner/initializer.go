@@ -211,6 +211,9 @@ func (j *job) approve(ctx context.Context) error {
 	if err := j.files.write(publicList, feature.Public(j.list.Features), 0o644); err != nil {
 		return err
 	}
+	if err := j.writeNotes(); err != nil {
+		return err
+	}
 	if err := j.ignoreCaches(); err != nil {
 		return err
 	}

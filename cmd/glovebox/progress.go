@@ -25,6 +25,7 @@ type progress struct {
 	turn     int
 	call     int           // of the session
 	money    ledger.Totals // of this process
+	commit   string        // the last one shown
 	doing    string        // what is under way, plain
 	finished bool
 }

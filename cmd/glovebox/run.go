@@ -55,13 +55,19 @@ func (a *app) runAction(c *cli.Context) error {
 	if err := a.mayApprove(o, dir, state); err != nil {
 		return err
 	}
+	var own *runner.Acceptance
+	if o.accept != "" {
+		if own, err = readAcceptance(o.accept, dir); err != nil {
+			return err
+		}
+	}
 	o.keepBudget(dir, state)
 	if state == projectForeign && !o.yes {
 		if err := a.askForeign(c.Context, o.dir); err != nil {
 			return err
 		}
 	}
-	return a.build(c.Context, o, spec, dir)
+	return a.build(c.Context, o, spec, own, dir)
 }
 
 // recoverLoan gives a directory back that a killed process left lent, whatever
@@ -82,6 +88,9 @@ func (a *app) doneAlready(o order, spec runner.Spec, dir string, state projectSt
 	s, err := runner.ReadStatus(dir)
 	if brought, _ := runner.StateIsTracked(dir); brought {
 		return false, nil // a state that came with the project proves nothing
+	}
+	if o.accept != "" || s.Proof != nil && !s.Proof.Passed() {
+		return false, nil // there is a test to be passed, or `verify` has found what does not work any more
 	}
 	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
 		return false, nil // whatever is wrong is the runner's to find and to say
