@@ -107,7 +107,7 @@ func TestSessionsEndWithACleanState(t *testing.T) {
 		}
 		sessions++
 		// The list is the host's, who may have given a feature a second chance since.
-		if dirty := w.git("status", "--porcelain"); dirty != "" && dirty != "M feature_list.json" {
+		if dirty := w.git("status", "--porcelain"); dirty != "" && dirty != "M  feature_list.json" {
 			t.Errorf("session %d begins with\n%s", e.Session, dirty)
 		}
 	}
