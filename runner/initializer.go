@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/glovebox-run/glovebox/prompts"
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/tool"
@@ -251,7 +250,7 @@ func (j *job) ignoreCaches() error {
 	if _, err := j.files.lstat(".gitignore"); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	text, err := prompts.Render("gitignore", nil)
+	text, err := j.o.Prompts.Render("gitignore", nil)
 	if err != nil {
 		return err
 	}

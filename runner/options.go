@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/shopspring/decimal"
 
+	"github.com/glovebox-run/glovebox/prompts"
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model"
@@ -57,6 +58,8 @@ type Options struct {
 	Accept       *Acceptance
 	AcceptEach   bool // it is run after each feature, too
 	AcceptOutput bool // the model may see what it prints
+
+	Prompts *prompts.Set // what the model is told, where it is not what we tell it
 
 	// Observe is told every event right after it is on disk. It must be quick.
 	Observe func(ledger.Event)

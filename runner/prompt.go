@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/glovebox-run/glovebox/prompts"
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/tool"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -35,7 +34,7 @@ func (j *job) hostFiles(kind string) []string {
 func (j *job) systemPrompt() (string, error) {
 	tokens := firstCap(j.o.MaxTokens, j.o.ModelInfo)
 	shown := tool.NumbersFor(j.o.ModelInfo.Context)
-	return prompts.Render("system", map[string]any{
+	return j.o.Prompts.Render("system", map[string]any{
 		"Installed": j.inventory.InstalledLine(),
 		"Missing":   j.inventory.MissingLine(),
 		"OutputKB":  (shown.Head + shown.Tail) >> 10,
@@ -52,7 +51,7 @@ func (j *job) systemPrompt() (string, error) {
 
 // planTask is the initializer's part of the conversation.
 func (j *job) planTask() (string, error) {
-	return prompts.Render("initializer", map[string]any{
+	return j.o.Prompts.Render("initializer", map[string]any{
 		"Spec":     headOf(j.o.Spec.Text, specInPlan),
 		"Features": j.state.job.Features,
 	})
@@ -91,7 +90,7 @@ func (j *job) codingTask(ctx context.Context, f feature.Feature, red verdict) (s
 	if err := j.bearings(ctx, data); err != nil {
 		return "", err
 	}
-	return prompts.Render("coding", data)
+	return j.o.Prompts.Render("coding", data)
 }
 
 // acceptanceTask is the part of the conversation of a session for the user's own test.
@@ -104,7 +103,7 @@ func (j *job) acceptanceTask(ctx context.Context) (string, error) {
 	if err := j.bearings(ctx, data); err != nil {
 		return "", err
 	}
-	return prompts.Render("acceptance", data)
+	return j.o.Prompts.Render("acceptance", data)
 }
 
 // bearings adds what saves a session the turns to look around.

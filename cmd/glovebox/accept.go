@@ -38,7 +38,7 @@ func readAcceptance(path, project string) (*runner.Acceptance, error) {
 	return &runner.Acceptance{Name: filepath.Base(path), Script: script}, nil
 }
 
-// liesIn says whether a file is below dir, whatever links lead to it.
+// liesIn says whether a file is dir or below it, whatever links lead there.
 func liesIn(path, dir string) bool {
 	file, err := filepath.EvalSymlinks(path)
 	if err == nil {
@@ -50,5 +50,5 @@ func liesIn(path, dir string) bool {
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
-	return strings.HasPrefix(file, filepath.Clean(dir)+string(filepath.Separator))
+	return strings.HasPrefix(file+string(filepath.Separator), filepath.Clean(dir)+string(filepath.Separator))
 }

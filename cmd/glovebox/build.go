@@ -18,7 +18,7 @@ import (
 
 // build brings together what a job needs, the cheapest first, and runs it.
 // Nothing is created in the project directory before everything else is there.
-func (a *app) build(ctx context.Context, o order, spec runner.Spec, own *runner.Acceptance, dir string) (err error) {
+func (a *app) build(ctx context.Context, o order, spec runner.Spec, more extras, dir string) (err error) {
 	shown := a.screen
 	if o.quiet {
 		shown = &screen{w: io.Discard}
@@ -78,7 +78,7 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, own *runner.
 	}
 	p.Doing("starting")
 	options := a.options(o, spec, dir)
-	options.Accept = own
+	options.Accept, options.Prompts = more.accept, more.prompts
 	options.Model, options.ModelInfo, options.Engine, options.Log = m, info, engine, log
 	if o.workspace == runner.WorkspaceAuto && engine.Remote() {
 		options.Workspace = runner.WorkspaceVolume

@@ -55,11 +55,9 @@ func (a *app) runAction(c *cli.Context) error {
 	if err := a.mayApprove(o, dir, state); err != nil {
 		return err
 	}
-	var own *runner.Acceptance
-	if o.accept != "" {
-		if own, err = readAcceptance(o.accept, dir); err != nil {
-			return err
-		}
+	more, err := readExtras(o, dir)
+	if err != nil {
+		return err
 	}
 	o.keepBudget(dir, state)
 	if state == projectForeign && !o.yes {
@@ -67,7 +65,7 @@ func (a *app) runAction(c *cli.Context) error {
 			return err
 		}
 	}
-	return a.build(c.Context, o, spec, own, dir)
+	return a.build(c.Context, o, spec, more, dir)
 }
 
 // recoverLoan gives a directory back that a killed process left lent, whatever

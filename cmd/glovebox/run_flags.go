@@ -47,6 +47,7 @@ type order struct {
 	loop           int
 	features       int
 	tools          runner.ToolMode
+	prompts        string // directory
 	accept         string // file with the user's own test
 	acceptEach     bool
 	acceptOutput   bool
@@ -98,6 +99,7 @@ func runFlags() []cli.Flag {
 		text("accept", "", "`FILE`, your own test, which the model never sees"),
 		flag("accept-each", "run it after each feature, not only at the end"),
 		flag("accept-output", "the model may see what it prints"),
+		text("prompts", "", "`DIR` with prompts instead of the built-in ones"),
 		text("record", "", "`FILE` for the raw traffic with the provider, no keys"),
 		flag("yes", "accept the planned features, and files in DIR, unseen"),
 		flag("json", "events as JSON lines on stdout"),
@@ -118,7 +120,7 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		image: c.String("image"), runtime: c.String("runtime"),
 		effort: c.String("effort"), upstreams: *c.Generic("provider").(*wordList), blockPaid: a.blockPaid(c.Bool("block-paid")),
 		wait: c.Bool("wait"), record: c.String("record"),
-		accept: c.String("accept"), acceptEach: c.Bool("accept-each"), acceptOutput: c.Bool("accept-output"),
+		prompts: c.String("prompts"), accept: c.String("accept"), acceptEach: c.Bool("accept-each"), acceptOutput: c.Bool("accept-output"),
 		yes: c.Bool("yes"), json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
 	}
 	if o.model == "" {
@@ -132,6 +134,8 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		return o, usage("for example --project-dir my-app", "run: --project-dir is missing")
 	case o.model == "":
 		return o, usage("for example --model openrouter/vendor/model:free, ollama/qwen3, or scripted/todo, which needs no key", "run: --model is missing")
+	case c.IsSet("prompts") && o.prompts == "":
+		return o, usage("name a directory, or leave it out", "run: --prompts is empty")
 	case c.IsSet("accept") && o.accept == "":
 		return o, usage("name a file, or leave it out: a job keeps the test that it was given", "run: --accept is empty")
 	case o.image == "":
