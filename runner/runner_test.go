@@ -151,7 +151,7 @@ type world struct {
 var shortJobs = []string{
 	"TestJobEndsDone", "TestResumeAtEveryEvent", "TestVolumeJobIsTheSame", "TestRedFinishGoesBackAndIsMended", "TestBlockedIsHonest",
 	"TestCutReplyIsNotExecuted", "TestI10TreeIsTheCommits", "TestI3KeyGoesNowhere", "TestI9BudgetEndsTheJob",
-	"TestMisbehaviour", "TestPredecessorsCase", "TestI8WrongModelExecutesNothing",
+	"TestDoneIsProvedInAClone", "TestRegressionNamesItsCommit", "TestMisbehaviour", "TestPredecessorsCase", "TestI8WrongModelExecutesNothing",
 }
 
 func newWorld(t *testing.T, a actor) *world {
