@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -33,8 +34,6 @@ const commitTextScript = quietGit + `git -C "$HOME/$1" cat-file commit HEAD`
 
 const cloneListScript = quietGit + `git -C "$HOME/$1" ls-tree -r -z --full-tree HEAD`
 
-const dirtyScript = `GIT_OPTIONAL_LOCKS=0 git -c core.fsmonitor=false status --porcelain 2>/dev/null | head -1`
-
 // ground is what a proof of everything is made on: the files of a tree.
 type ground struct {
 	s      staged
@@ -42,7 +41,7 @@ type ground struct {
 	commit string    // "" without git
 	clone  bool      // from is a fresh clone of the commit
 	why    string    // it is none
-	dirty  bool      // the workspace has more than the commit
+	dirty  bool      // the workspace has other files than the commit
 }
 
 // onClone gives use a fresh clone of the project's HEAD, made in a box. What
@@ -61,7 +60,7 @@ func (j *job) onClone(ctx context.Context, use func(ground) error) (why string, 
 	if err != nil {
 		return "", err
 	}
-	g := ground{clone: true}
+	var g ground
 	err = j.withBox(ctx, forGit, place.spec, func(box *sandbox.Box) error {
 		g, why, err = j.cloneIn(ctx, box)
 		return err
@@ -78,6 +77,9 @@ func (j *job) onClone(ctx context.Context, use func(ground) error) (why string, 
 	}
 	defer root.Close()
 	g.from = workspace{root: root, owner: j.files.owner}
+	if j.looks { // a job has just committed everything
+		_, g.dirty = refusal(feature.Feature{}, j.files.compare(ctx, g.s.entries))
+	}
 	return "", use(g)
 }
 
@@ -118,9 +120,8 @@ func (j *job) cloneIn(ctx context.Context, box *sandbox.Box) (g ground, why stri
 	if tree, err := treeHash(g.s.entries); err != nil || tree != g.s.tree {
 		return g, "", refuse("git lists other files than the commit's tree has")
 	}
-	dirty, err := box.Run(ctx, j.script(dirtyScript))
-	g.clone, g.dirty = true, dirty.Printed() > 0
-	return g, "", err
+	g.clone = true
+	return g, "", nil
 }
 
 // treeOf is the tree of a commit, read from its text, whose hash must be the

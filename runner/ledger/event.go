@@ -217,7 +217,7 @@ type ProofInfo struct {
 	// not, and then it was made in a copy of the workspace.
 	Clone bool   `json:"clone"`
 	Why   string `json:"why,omitempty"`
-	// Dirty says that the workspace has changes which are in no commit, and so
+	// Dirty says that files of the commit are others in the workspace, and so
 	// in no proof.
 	Dirty    bool          `json:"dirty,omitempty"`
 	Features []ProofResult `json:"features"`
