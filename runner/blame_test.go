@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model"
 )
@@ -65,6 +66,24 @@ func TestRegressionNamesItsCommit(t *testing.T) {
 	}
 	if !strings.Contains(told, "broken by commit") {
 		t.Errorf("the session for hello is told:\n%s", told)
+	}
+}
+
+// What worked and is broken comes before what the list would bring first.
+func TestBrokenComesFirst(t *testing.T) {
+	j := &job{list: feature.State{Features: feature.List{{ID: "first"}, {ID: "broken"}, {ID: "last"}}}}
+	j.past.add(ledger.Event{Kind: ledger.Unpassed, Feature: "broken", Text: "by x"})
+	if f, ok := j.next(); !ok || f.ID != "broken" {
+		t.Errorf("next is %q", f.ID)
+	}
+	j.list.Features[1].Blocked = true
+	if f, _ := j.next(); f.ID != "first" {
+		t.Errorf("with it blocked next is %q", f.ID)
+	}
+	j.list.Features[1].Blocked = false
+	j.past.add(ledger.Event{Kind: ledger.Passed, Feature: "broken"})
+	if f, _ := j.next(); f.ID != "first" {
+		t.Errorf("with it mended next is %q", f.ID)
 	}
 }
 
