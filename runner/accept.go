@@ -204,7 +204,7 @@ func (j *job) mendAcceptance(ctx context.Context) error {
 		return err
 	}
 	if end.status == tool.StatusBlocked {
-		return j.notAccepted("and the session for it is blocked: " + end.note)
+		return j.notAccepted(j.past.accepted.how + ", and the session for it is blocked: " + end.note)
 	}
 	return j.mayGoOn()
 }
@@ -262,7 +262,7 @@ func (j *job) proveMended(ctx context.Context, s *session) (v verdict, err error
 		_, err := j.commit(ctx, c.s, acceptance, what)
 		return err
 	})
-	refused, isRefused := refusal(feature.Feature{ID: acceptanceID}, err)
+	refused, isRefused := refusal(feature.Feature{}, err) // the model is told why
 	switch {
 	case isRefused && s != nil:
 		return refused, nil

@@ -139,6 +139,33 @@ func TestAcceptanceWorkMayBreakNothing(t *testing.T) {
 	}
 }
 
+// A tree that can't be proven is no secret of the user's test: the model is told.
+func TestAcceptanceWorkThatCannotBeProved(t *testing.T) {
+	t.Parallel()
+	told := ""
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if !strings.Contains(task(r), "Session: acceptance\n") {
+			return greeter(r)
+		}
+		if turnOf(r) == 0 {
+			return says(write("loud", "x\n"), write("conftest.py", "x = 1\n"), finish("loud"))
+		}
+		told = lastSaid(r)
+		return says(blocked("it is loud enough"))
+	})
+	w.o.Accept = loud()
+	e := w.ends(Incomplete)
+	if !strings.Contains(told, "conftest.py decides how tests run") {
+		t.Errorf("the model is told %q", told)
+	}
+	if !strings.Contains(e.Reason, "(loud.sh) exited 1, and the session for it is blocked: it is loud enough") {
+		t.Error(e)
+	}
+	if dirty := w.git("status", "--porcelain"); dirty != "" {
+		t.Errorf("left uncommitted:\n%s", dirty)
+	}
+}
+
 // With --accept-each the sessions know how far they are.
 func TestAcceptEach(t *testing.T) {
 	t.Parallel()

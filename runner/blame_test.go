@@ -179,9 +179,30 @@ func TestSecondChanceIsTheLast(t *testing.T) {
 	if blocks != 2 {
 		t.Errorf("it was blocked %d times", blocks)
 	}
+	if dirty := w.git("status", "--porcelain"); dirty != "" {
+		t.Errorf("the job ends with\n%s", dirty)
+	}
 	w.events = nil
 	w.ends(Incomplete) // not even by another process
 	if got := w.order(); got != "" {
 		t.Errorf("sessions of the second run for %q", got)
+	}
+}
+
+// Three blocked in a row end the job, before a night is wasted on the rest.
+func TestThreeBlockedInARowEndTheJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		if isPlan(r) {
+			return says(planCalls("a", "b", "c", "d")...)
+		}
+		return says(blocked("no"), blocked("no"))
+	})
+	w.o.Features = 4
+	if e := w.ends(Incomplete); !strings.Contains(e.Reason, "3 features in a row are blocked") {
+		t.Error(e)
+	}
+	if got := w.order(); got != "a b c" {
+		t.Errorf("sessions for %q", got)
 	}
 }

@@ -107,7 +107,11 @@ func (j *job) buildFeature(ctx context.Context, f feature.Feature) (blocked bool
 			return false, j.unpassAll(broken, "before the session for "+f.ID)
 		}
 		if attempts := j.list.Attempts[f.ID]; attempts >= codingAttempts {
-			return true, j.block(f, fmt.Sprintf("%d sessions did not make it pass; verify %s:\n%s", attempts, v.how, tailOf(strings.TrimSpace(v.output), blockedOutput)))
+			why := fmt.Sprintf("%d sessions did not make it pass; verify %s:\n%s", attempts, v.how, tailOf(strings.TrimSpace(v.output), blockedOutput))
+			if err := j.block(f, why); err != nil {
+				return true, err
+			}
+			return true, j.commitRest(ctx, "", f.ID+": blocked")
 		}
 		passed, blocked, err := j.buildOnce(ctx, f, v)
 		if err != nil || passed || blocked {

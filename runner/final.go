@@ -117,6 +117,9 @@ func Verify(ctx context.Context, o Options) (*ledger.ProofInfo, error) {
 		return nil, outcomeOf(ctx, err)
 	}
 	j.session = 0 // none is under way
+	if j.past.image != o.Image.ID {
+		j.past.results = nil // what another image says is no contradiction
+	}
 	if j.list.Approved == "" {
 		return nil, &Error{Outcome: Incomplete, Reason: "no features are planned and accepted yet: there is nothing to prove",
 			Hint: "`glovebox run` goes on with the job"}
@@ -166,5 +169,5 @@ func notProved(p *ledger.ProofInfo) error {
 	if p.Reason != "" {
 		reason = "nothing is proved: " + p.Reason
 	}
-	return &Error{Outcome: Incomplete, Reason: reason, Hint: "`glovebox run` with the job's specification works on it; --json shows the output of what failed"}
+	return &Error{Outcome: Incomplete, Reason: reason, Hint: "`glovebox run` with the job's specification works on it; `glovebox verify --json DIR` has more of what it printed"}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -111,7 +112,8 @@ func (a *app) verify(ctx context.Context, o runner.Options, image, runtime strin
 	return runner.Verify(ctx, o)
 }
 
-// showProof writes a proof as a table: feature, result, time.
+// showProof writes a proof as a table: feature, result, time; then what red
+// commands printed.
 func (a *app) showProof(p *ledger.ProofInfo) {
 	rows := p.Features
 	if p.Acceptance != nil {
@@ -128,7 +130,23 @@ func (a *app) showProof(p *ledger.ProofInfo) {
 	for _, r := range rows {
 		row(plain(r.ID), proofWord(p, r), fmt.Sprintf("%.2f s", r.Took.Seconds()))
 	}
+	for _, r := range rows {
+		a.showPrinted(r)
+	}
 	a.print("\n%s", plain(proofText(p)))
+}
+
+// showPrinted writes the end of what a red command printed.
+func (a *app) showPrinted(r ledger.ProofResult) {
+	const most = 10
+	lines := strings.Split(strings.TrimSpace(r.Output), "\n")
+	if r.Passed || lines[0] == "" {
+		return
+	}
+	a.print("\n%s:", plain(r.ID))
+	for _, line := range lines[max(0, len(lines)-most):] {
+		a.print("%s", cut("  "+plain(line), a.outColumns()))
+	}
 }
 
 // proofWord is a result in a word or two.
