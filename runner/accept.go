@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/glovebox-run/glovebox/prompts"
@@ -45,7 +46,7 @@ func (a *Acceptance) hash() string {
 // keepAcceptance copies the script to the state, or takes the one that is kept
 // there. One that changes during a job is noted.
 func (j *job) keepAcceptance() error {
-	kept, err := j.keptAcceptance()
+	kept, err := keptAcceptance(j.state.root)
 	if err != nil {
 		return err
 	}
@@ -68,9 +69,20 @@ func (j *job) keepAcceptance() error {
 		j.clip(j.accept.Name, 100), j.accept.hash(), j.clip(kept.Name, 100), kept.hash()))
 }
 
+// HasAcceptance says whether the job in dir keeps this very test.
+func HasAcceptance(dir string, a *Acceptance) bool {
+	root, err := openForReading(dir)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	kept, err := keptAcceptance(root)
+	return err == nil && kept != nil && bytes.Equal(kept.Script, a.Script)
+}
+
 // keptAcceptance is the script in the state, nil if there is none.
-func (j *job) keptAcceptance() (*Acceptance, error) {
-	data, err := atomicfile.Read(j.state.root, acceptFile, 2*AcceptanceMax)
+func keptAcceptance(state *os.Root) (*Acceptance, error) {
+	data, err := atomicfile.Read(state, acceptFile, 2*AcceptanceMax)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -145,7 +145,7 @@ func (j *job) look(ctx context.Context) (proof *ledger.ProofInfo, err error) {
 	if err := j.prepareBoxes(ctx); err != nil {
 		return nil, err
 	}
-	if j.accept, err = j.keptAcceptance(); err != nil {
+	if j.accept, err = keptAcceptance(j.state.root); err != nil {
 		return nil, err
 	}
 	proof, _, err = j.proveAll(ctx, j.stageWithoutGit)

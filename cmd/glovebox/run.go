@@ -49,14 +49,14 @@ func (a *app) runAction(c *cli.Context) error {
 	if err := recoverLoan(dir, state); err != nil {
 		return err
 	}
-	if done, err := a.doneAlready(o, spec, dir, state); done || err != nil {
+	more, err := readExtras(o, dir)
+	if err != nil {
+		return err
+	}
+	if done, err := a.doneAlready(o, spec, more.accept, dir, state); done || err != nil {
 		return err
 	}
 	if err := a.mayApprove(o, dir, state); err != nil {
-		return err
-	}
-	more, err := readExtras(o, dir)
-	if err != nil {
 		return err
 	}
 	o.keepBudget(dir, state)
@@ -79,7 +79,7 @@ func recoverLoan(dir string, state projectState) error {
 
 // doneAlready says that a job has ended well and shows it. Nothing is started
 // for that, and no key or engine is needed.
-func (a *app) doneAlready(o order, spec runner.Spec, dir string, state projectState) (bool, error) {
+func (a *app) doneAlready(o order, spec runner.Spec, accept *runner.Acceptance, dir string, state projectState) (bool, error) {
 	if state != projectKnown {
 		return false, nil
 	}
@@ -87,8 +87,8 @@ func (a *app) doneAlready(o order, spec runner.Spec, dir string, state projectSt
 	if brought, _ := runner.StateIsTracked(dir); brought {
 		return false, nil // a state that came with the project proves nothing
 	}
-	if o.accept != "" || s.Proof != nil && !s.Proof.Passed() {
-		return false, nil // there is a test to be passed, or `verify` has found what does not work any more
+	if s.Proof != nil && !s.Proof.Passed() || accept != nil && !runner.HasAcceptance(dir, accept) {
+		return false, nil // `verify` has found what does not work any more, or there is another test to be passed
 	}
 	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
 		return false, nil // whatever is wrong is the runner's to find and to say
