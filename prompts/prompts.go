@@ -41,7 +41,11 @@ func render(file string, data any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t, err := template.New(file).Option("missingkey=error").Parse(string(raw))
+	return execute(file, string(raw), data)
+}
+
+func execute(file, text string, data any) (string, error) {
+	t, err := template.New(file).Option("missingkey=error").Parse(text)
 	if err != nil {
 		return "", err
 	}

@@ -39,6 +39,7 @@ func samples() map[string]map[string]any {
 		"E17-imagined":   nil,
 		"E18":            {"Size": "6.1 KB"},
 		"E19":            {"Percent": 75},
+		"E20":            {"How": "exited 1", "Try": 1, "Tries": 6, "Output": ". It printed:\nred"},
 		"E14":            {"Period": 2, "Times": 4},
 		"E15":            {"Path": "tests/test_add.py"},
 	}

@@ -24,6 +24,7 @@ type checkout struct {
 	dir    string // on the host
 	volume string // where boxes have it, if not there
 	files  workspace
+	from   workspace // what it is a copy of
 	meter  *sandbox.DirMeter
 	disk   *sandbox.Disk // the copy has a quota of its own
 	s      staged
@@ -31,11 +32,11 @@ type checkout struct {
 	init   string // how init.sh failed
 }
 
-// newCheckout copies the staged files. The host hashes what it copies: a file
+// newCheckout copies the files of a tree, which lie in from. The host hashes what it copies: a file
 // that is not what git would commit is refused. Without a .git, the copy can't
 // be mistaken for the project.
-func (j *job) newCheckout(ctx context.Context, s staged) (*checkout, error) {
-	c := &checkout{dir: filepath.Join(j.o.Dir, stateDir, proofDir), s: s}
+func (j *job) newCheckout(ctx context.Context, s staged, from workspace) (*checkout, error) {
+	c := &checkout{dir: filepath.Join(j.o.Dir, stateDir, proofDir), s: s, from: from}
 	if err := c.renew(ctx, j); err != nil {
 		return nil, errors.Join(err, c.close(j))
 	}
@@ -59,7 +60,7 @@ func (c *checkout) renew(ctx context.Context, j *job) error {
 		return err
 	}
 	c.disk = sandbox.NewDisk(j.o.Limits, c.meter)
-	if err := c.fill(ctx, j.files); err != nil {
+	if err := c.fill(ctx); err != nil {
 		return err
 	}
 	if c.volume, err = j.volumes.forProof(ctx, root); err != nil {
@@ -71,9 +72,10 @@ func (c *checkout) renew(ctx context.Context, j *job) error {
 	return c.prepare(ctx, j)
 }
 
-// removeCheckout removes the copy; one that a crash left behind too.
-func (j *job) removeCheckout() error {
-	root, err := j.state.root.OpenRoot(proofDir)
+// removeCopy removes a copy of the project from the state; one that a crash
+// left behind too.
+func (j *job) removeCopy(dir string) error {
+	root, err := j.state.root.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -81,12 +83,12 @@ func (j *job) removeCheckout() error {
 		err = openUp(root)
 		root.Close()
 	}
-	if removed := j.state.root.RemoveAll(proofDir); removed == nil {
+	if removed := j.state.root.RemoveAll(dir); removed == nil {
 		return nil
 	}
 	// Too deep to be removed, say. It must not be in the way of the next one.
 	j.log.Warn("a copy for proofs could not be removed", "error", err)
-	return j.state.root.Rename(proofDir, proofDir+"-"+rand.Text())
+	return j.state.root.Rename(dir, dir+"-"+rand.Text())
 }
 
 // openUp makes directories that a verification closed removable again.
@@ -108,16 +110,16 @@ func (c *checkout) close(j *job) error {
 	if c.meter != nil {
 		c.meter.Close()
 	}
-	return errors.Join(err, j.removeCheckout())
+	return errors.Join(err, j.removeCopy(proofDir))
 }
 
-func (c *checkout) fill(ctx context.Context, from workspace) error {
+func (c *checkout) fill(ctx context.Context) error {
 	if err := c.files.chown(c.files.root, "."); err != nil {
 		return err
 	}
 	left := int64(proofMax)
 	for _, e := range c.s.entries {
-		size, err := c.copyFile(ctx, from, e, left)
+		size, err := c.copyFile(ctx, e, left)
 		if err != nil {
 			return err
 		}
@@ -127,12 +129,12 @@ func (c *checkout) fill(ctx context.Context, from workspace) error {
 }
 
 // copyFile copies one file or link and refuses it unless it is what the entry says.
-func (c *checkout) copyFile(ctx context.Context, from workspace, e treeEntry, limit int64) (int64, error) {
+func (c *checkout) copyFile(ctx context.Context, e treeEntry, limit int64) (int64, error) {
 	if err := c.files.makeParents(path.Dir(e.path)); err != nil {
 		return 0, refuse("%s", err.Error())
 	}
 	if e.mode == modeLink {
-		return c.copyLink(ctx, from, e, limit)
+		return c.copyLink(ctx, e, limit)
 	}
 	perm := fs.FileMode(0o644)
 	if e.mode == modeExec {
@@ -142,7 +144,7 @@ func (c *checkout) copyFile(ctx context.Context, from workspace, e treeEntry, li
 	if err != nil {
 		return 0, refuse("%s", err.Error())
 	}
-	seen, size, err := from.hashFile(ctx, e.path, limit, f)
+	seen, size, err := c.from.hashFile(ctx, e.path, limit, f)
 	if err := errors.Join(f.Chmod(perm), f.Close()); err != nil {
 		return 0, err
 	}
@@ -152,12 +154,12 @@ func (c *checkout) copyFile(ctx context.Context, from workspace, e treeEntry, li
 	return size, c.files.chown(c.files.root, e.path)
 }
 
-func (c *checkout) copyLink(ctx context.Context, from workspace, e treeEntry, limit int64) (int64, error) {
-	seen, size, err := from.hashFile(ctx, e.path, limit, io.Discard)
+func (c *checkout) copyLink(ctx context.Context, e treeEntry, limit int64) (int64, error) {
+	seen, size, err := c.from.hashFile(ctx, e.path, limit, io.Discard)
 	if err := differs(ctx, e, seen, err); err != nil {
 		return 0, err
 	}
-	target, err := from.readlink(e.path)
+	target, err := c.from.readlink(e.path)
 	if err != nil {
 		return 0, err
 	}

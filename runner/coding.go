@@ -21,17 +21,23 @@ const finalRounds = 3
 const turnsOfList = 10
 
 // build works on the features, in the order of the list, until all pass and
-// have passed once more together, or something ends the job.
+// have passed once more together, with the user's own test, or something ends
+// the job.
 func (j *job) build(ctx context.Context) error {
-	for range finalRounds {
+	for rounds := 0; rounds < finalRounds; {
 		if err := j.buildEach(ctx); err != nil {
 			return err
 		}
 		if err := j.blockedEnding(); err != nil {
 			return err
 		}
-		green, err := j.verifyFinally(ctx)
-		if err != nil || green {
+		proof, err := j.verifyFinally(ctx)
+		if err != nil || proof.Passed() {
+			return err
+		}
+		if proof.Acceptance == nil {
+			rounds++ // a feature has failed
+		} else if err := j.mendAcceptance(ctx); err != nil {
 			return err
 		}
 	}
@@ -42,9 +48,12 @@ func (j *job) build(ctx context.Context) error {
 func (j *job) buildEach(ctx context.Context) error {
 	blockedNow := 0
 	for range turnsOfList * len(j.list.Features) {
-		f, ok := feature.Next(j.list.Features)
+		f, ok := j.next()
 		if !ok {
-			return nil
+			var err error
+			if f, ok, err = j.secondChance(); err != nil || !ok {
+				return err
+			}
 		}
 		blocked, err := j.buildFeature(ctx, f)
 		if err != nil {
@@ -91,17 +100,24 @@ func (j *job) buildFeature(ctx context.Context, f feature.Feature) (blocked bool
 		if err != nil {
 			return false, err
 		}
-		if v.passed { // building another feature often makes this one green: no session is needed
+		// Building another feature often makes this one green: no session is
+		// needed. What is broken already is not the next session's doing, and
+		// comes first.
+		if v.passed || len(broken) > 0 {
 			return false, j.unpassAll(broken, "before the session for "+f.ID)
 		}
 		if attempts := j.list.Attempts[f.ID]; attempts >= codingAttempts {
-			return true, j.block(f, fmt.Sprintf("%d sessions did not make it pass; verify %s: %s", attempts, v.how, lastLine(v.output)))
+			why := fmt.Sprintf("%d sessions did not make it pass; verify %s:\n%s", attempts, v.how, tailOf(strings.TrimSpace(v.output), blockedOutput))
+			if err := j.block(f, why); err != nil {
+				return true, err
+			}
+			return true, j.commitRest(ctx, "", f.ID+": blocked")
 		}
 		passed, blocked, err := j.buildOnce(ctx, f, v)
 		if err != nil || passed || blocked {
 			return blocked, err
 		}
-		if next, _ := feature.Next(j.list.Features); next.ID != f.ID {
+		if next, _ := j.next(); next.ID != f.ID {
 			return false, nil // the session broke it
 		}
 	}
@@ -135,11 +151,11 @@ func (j *job) buildOnce(ctx context.Context, f feature.Feature, red verdict) (pa
 			return false, false, err
 		}
 	}
-	return j.afterSession(f, attempt, end, passed)
+	return j.afterSession(ctx, f, attempt, end, passed)
 }
 
 // afterSession keeps what came of a session.
-func (j *job) afterSession(f feature.Feature, attempt int, end ending, passed bool) (_, blocked bool, err error) {
+func (j *job) afterSession(ctx context.Context, f feature.Feature, attempt int, end ending, passed bool) (_, blocked bool, err error) {
 	if usesAttempt(end.how) {
 		if err := j.countAttempt(f, attempt); err != nil {
 			return false, false, err
@@ -159,6 +175,9 @@ func (j *job) afterSession(f feature.Feature, attempt int, end ending, passed bo
 			return false, false, err
 		}
 		blocked = true
+	}
+	if err := j.commitRest(ctx, "", fmt.Sprintf("Record session %d (%s)", j.session, f.ID)); err != nil {
+		return false, false, err
 	}
 	if err := j.providerEnding(end); err != nil || passed {
 		return passed, blocked, err
@@ -224,16 +243,13 @@ func (j *job) proveAtEnd(ctx context.Context, f feature.Feature) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return v.passed && len(broken) == 0, j.unpassAll(broken, "after the session for "+f.ID)
-}
-
-func (j *job) unpassAll(broken []verdict, when string) error {
-	for _, v := range broken {
-		if err := j.unpass(v.feature, "its verify "+v.how+" "+when); err != nil {
-			return err
-		}
+	if v.passed && len(broken) == 0 {
+		return true, nil
 	}
-	return nil
+	if err := j.commitRest(ctx, f.ID, fmt.Sprintf("%s: leftovers of session %d, not verified", f.ID, j.session)); err != nil {
+		return false, err
+	}
+	return false, j.unpassAll(broken, "after the session for "+f.ID)
 }
 
 // block takes a feature out of the work, with the reason.
@@ -242,34 +258,4 @@ func (j *job) block(f feature.Feature, why string) error {
 		return err
 	}
 	return j.record(ledger.Event{Kind: ledger.Blocked, Session: j.session, Feature: f.ID, Text: j.clip(why, noteBytes)})
-}
-
-// verifyFinally runs every verify once more on the finished tree. One that
-// fails now sends its feature back to work.
-func (j *job) verifyFinally(ctx context.Context) (green bool, err error) {
-	if err := j.restore(); err != nil {
-		return false, err
-	}
-	err = j.onCopy(ctx, func(c *checkout) error {
-		var broken []verdict
-		for _, f := range j.list.Features {
-			v, err := j.runVerify(ctx, c, f, whyFinal)
-			if err != nil {
-				return err
-			}
-			if !v.passed {
-				broken = append(broken, v)
-			}
-		}
-		if len(broken) > 0 {
-			return j.unpassAll(broken, "at the end")
-		}
-		green = true
-		_, err := j.commit(ctx, c.s, "Record verified features and notes")
-		return err
-	})
-	if v, refused := refusal(feature.Feature{}, err); refused {
-		return false, &Error{Outcome: Incomplete, Reason: "the finished tree can't be proven: " + v.output}
-	}
-	return green && err == nil, err
 }

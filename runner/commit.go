@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/glovebox-run/glovebox/runner/ledger"
@@ -17,6 +18,23 @@ import (
 type staged struct {
 	tree    string
 	entries []treeEntry
+	known   string // program, once it was asked for
+}
+
+// program identifies the files without those that the host itself keeps there:
+// the list and the notes change whenever something passes, the program does not.
+func (s *staged) program() string {
+	if s.known != "" {
+		return s.known
+	}
+	var own []treeEntry
+	for _, e := range s.entries {
+		if !slices.Contains([]string{publicList, notesName, specInWorkspace}, e.path) {
+			own = append(own, e)
+		}
+	}
+	s.known, _ = treeHash(own) // "" for a tree that can't be hashed, which nothing is proven on
+	return s.known
 }
 
 // refusedTree says why the tree as it is can't be proven or committed. It is
@@ -220,13 +238,13 @@ func isOurs(path string) bool { return path == stateDir || path == ".git" }
 
 // commit commits a staged tree, in a box, and checks that the commit has it
 // and that the files still are so. Without git in the image it does nothing
-// and returns "".
-func (j *job) commit(ctx context.Context, s staged, message string) (string, error) {
+// and returns "". The feature is the one whose work it is, "" for the host's own.
+func (j *job) commit(ctx context.Context, s staged, feature, message string) (string, error) {
 	if !j.inventory.Git {
 		return "", j.files.compare(ctx, s.entries)
 	}
 	info := &ledger.CommitInfo{Tree: s.tree, Message: message}
-	if err := j.record(ledger.Event{Kind: ledger.CommitStart, Session: j.session, Commit: info}); err != nil {
+	if err := j.record(ledger.Event{Kind: ledger.CommitStart, Session: j.session, Feature: feature, Commit: info}); err != nil {
 		return "", err
 	}
 	var out string
@@ -259,7 +277,7 @@ func (j *job) commit(ctx context.Context, s staged, message string) (string, err
 			return "", err
 		}
 	}
-	return hash, j.record(ledger.Event{Kind: ledger.CommitEnd, Session: j.session,
+	return hash, j.record(ledger.Event{Kind: ledger.CommitEnd, Session: j.session, Feature: feature,
 		Commit: &ledger.CommitInfo{Hash: hash, Tree: s.tree, Message: message}})
 }
 

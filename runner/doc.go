@@ -41,6 +41,12 @@
 // passes is what a clone has: a program that .gitignore hides, or state that
 // one verification leaves for the next, proves nothing.
 //
+// What passed and is red again names the commit that broke it (blame.go); what
+// says two things of the same files is flaky and no pass (flaky.go). When all
+// pass, everything is proved once more in a fresh clone of the commit (clone.go,
+// final.go), and by the user's own test, which no session sees (accept.go).
+// [Verify] makes that last proof at any time.
+//
 // Where the engine does not see the project directory, boxes work in a copy of
 // it in a volume (volumes.go): whenever no box runs, the host's directory is the
 // truth. What a killed process has left in its volume is fetched first (recover.go).

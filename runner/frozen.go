@@ -27,6 +27,11 @@ func (j *job) restore() error {
 	if err := j.putBack(publicList, feature.Public(j.list.Features), 0o644); err != nil {
 		return err
 	}
+	if len(j.past.noted) > 0 {
+		if err := j.putBack(notesName, j.notes(), 0o644); err != nil {
+			return err
+		}
+	}
 	names, err := j.frozen()
 	if err != nil {
 		return err
@@ -49,7 +54,7 @@ func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
 	if err := j.files.write(name, data, perm); err != nil {
 		return fmt.Errorf("put back %s: %w", name, err)
 	}
-	if missing && name == specInWorkspace {
+	if missing && (name == specInWorkspace || name == notesName) {
 		return nil
 	}
 	return j.note(name + " had been changed and was put back")
@@ -63,7 +68,7 @@ func (j *job) freeze(list feature.List, planned []treeEntry) error {
 		names = append(names, f.Frozen...)
 	}
 	for _, e := range planned {
-		if e.mode != modeLink && (decidesTests(e.path) || j.configuresTests(e.path)) {
+		if e.mode != modeLink && (decidesTests(e.path) || j.files.configuresTests(e.path)) {
 			names = append(names, e.path)
 		}
 	}
@@ -136,10 +141,10 @@ func (j *job) unfreeze(name string) error {
 	return j.putBack(name, data, plainMode(info))
 }
 
-// checkGraders makes sure that the staged tree has the graders that were
-// accepted, as they were, and no others: with a conftest.py or a pytest.py of
-// its own a session would be its own grader.
-func (j *job) checkGraders(ctx context.Context, entries []treeEntry) error {
+// checkGraders makes sure that a tree, whose files lie in from, has the graders
+// that were accepted, as they were, and no others: with a conftest.py or a
+// pytest.py of its own a session would be its own grader.
+func (j *job) checkGraders(ctx context.Context, entries []treeEntry, from workspace) error {
 	if j.list.Approved == "" {
 		return nil
 	}
@@ -153,7 +158,7 @@ func (j *job) checkGraders(ctx context.Context, entries []treeEntry) error {
 	}
 	root, err := j.state.root.OpenRoot(frozenDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return j.noOtherGraders(entries, nil)
+		return noOtherGraders(entries, from, nil)
 	}
 	if err != nil {
 		return err
@@ -175,12 +180,12 @@ func (j *job) checkGraders(ctx context.Context, entries []treeEntry) error {
 	for name := range missing {
 		return refuse("git does not have %.200s, by which the program is judged: is it ignored?", name)
 	}
-	return j.noOtherGraders(entries, names)
+	return noOtherGraders(entries, from, names)
 }
 
-func (j *job) noOtherGraders(entries []treeEntry, names []string) error {
+func noOtherGraders(entries []treeEntry, from workspace, names []string) error {
 	for _, e := range entries {
-		if (decidesTests(e.path) || j.configuresTests(e.path)) && !slices.Contains(names, e.path) {
+		if (decidesTests(e.path) || from.configuresTests(e.path)) && !slices.Contains(names, e.path) {
 			return refuse("%.200s decides how tests run and was not there when the features were accepted: remove it, or what it says about pytest", e.path)
 		}
 	}
@@ -200,10 +205,10 @@ func decidesTests(name string) bool {
 }
 
 // configuresTests says the same of files that usually are about something else.
-func (j *job) configuresTests(name string) bool {
+func (w workspace) configuresTests(name string) bool {
 	if !slices.Contains([]string{"pyproject.toml", "setup.cfg"}, path.Base(name)) {
 		return false
 	}
-	data, err := j.files.read(name, frozenMax)
+	data, err := w.read(name, frozenMax)
 	return err != nil || bytes.Contains(data, []byte("pytest"))
 }

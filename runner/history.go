@@ -24,6 +24,14 @@ type history struct {
 	model    string                  // of the last process
 	text     bool                    // and whether it called tools in words
 	called   bool                    // or at all
+	image    string                  // of the last process
+	results  map[string]results      // of every verify on every tree, see resultKey
+	green    map[string]*lastGreen   // where each feature was last seen to work
+	broken   map[string]string       // features that worked, and what is known of their end
+	blocked  map[string]*waiting     // features that were blocked
+	accept   string                  // hash of the user's own test
+	accepted *verdict                // its last one
+	mended   int                     // sessions for it that ended
 }
 
 func (h *history) add(e ledger.Event) {
@@ -31,6 +39,12 @@ func (h *history) add(e ledger.Event) {
 	case ledger.JobStart:
 		if e.Job != nil && e.Job.Model != h.model {
 			h.model, h.text, h.called = e.Job.Model, false, false
+		}
+		if e.Job != nil && e.Job.ImageID != h.image {
+			h.image, h.results = e.Job.ImageID, nil
+		}
+		if e.Job != nil && e.Job.Accept != h.accept {
+			h.accept, h.accepted, h.mended = e.Job.Accept, nil, 0
 		}
 	case ledger.Listed:
 		h.listed = true
@@ -43,10 +57,26 @@ func (h *history) add(e ledger.Event) {
 		h.ended = true
 	case ledger.CommitEnd:
 		if e.Commit != nil {
-			h.commit = e.Commit.Hash
+			h.keepCommit(e)
 		}
 	case ledger.Branched:
 		h.branch = e.Branch
+	case ledger.VerifyEnd:
+		if e.Verify != nil {
+			h.keepResult(e)
+			h.keepGreen(e)
+			h.keepAccepted(e)
+		}
+	case ledger.Passed:
+		delete(h.broken, e.Feature)
+		h.keepBlocked(e)
+	case ledger.Blocked, ledger.Unblocked:
+		h.keepBlocked(e)
+	case ledger.Unpassed:
+		if h.broken == nil {
+			h.broken = map[string]string{}
+		}
+		h.broken[e.Feature] = e.Text
 	case ledger.SessionEnd:
 		if e.Ended != nil {
 			h.end(e)
@@ -69,6 +99,9 @@ func (h *history) end(e ledger.Event) {
 		h.planned++
 		h.plan = how
 	}
+	if e.Ended.Kind == acceptance && usesAttempt(e.Ended.Ending) {
+		h.mended++
+	}
 	if e.Feature != "" {
 		if h.last == nil {
 			h.last = map[string]*lastAttempt{}
@@ -84,6 +117,9 @@ func purpose(e ledger.Event) string {
 	if e.Feature != "" {
 		return e.Feature
 	}
+	if e.Ended.Kind == acceptance {
+		return acceptance
+	}
 	return "plan"
 }
 
@@ -95,8 +131,11 @@ func (h *history) notes() string {
 
 // writeNotes puts the notes where the model can read them.
 func (j *job) writeNotes() error {
-	return j.files.write(notesName, []byte("# Progress\n\n"+j.past.notes()), 0o644)
+	return j.files.write(notesName, j.notes(), 0o644)
 }
+
+// notes is the text of progress.md.
+func (j *job) notes() []byte { return []byte("# Progress\n\n" + j.past.notes()) }
 
 // providerEnding ends the job after a session that the provider ended, unless
 // the fault may be gone in the next one. A provider that has answered nothing

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/glovebox-run/glovebox/prompts"
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/tool"
@@ -62,6 +61,11 @@ func (j *job) planOnce(ctx context.Context) error {
 	}
 	if err := j.closeSession(initializer, feature.Feature{}, attempt, end); err != nil {
 		return err
+	}
+	if len(j.list.Features) == 0 {
+		if err := j.commitRest(ctx, "", fmt.Sprintf("Leftovers of session %d (plan), not accepted", j.session)); err != nil {
+			return err
+		}
 	}
 	if end.status == tool.StatusBlocked {
 		return &Error{Outcome: Incomplete, Reason: "it can't be built here: " + end.note,
@@ -206,12 +210,15 @@ func (j *job) approve(ctx context.Context) error {
 	if err := j.files.write(publicList, feature.Public(j.list.Features), 0o644); err != nil {
 		return err
 	}
+	if err := j.writeNotes(); err != nil {
+		return err
+	}
 	if err := j.ignoreCaches(); err != nil {
 		return err
 	}
 	s, err := j.stage(ctx)
 	if err == nil {
-		_, err = j.commit(ctx, s, fmt.Sprintf("Plan %d features", len(j.list.Features)))
+		_, err = j.commit(ctx, s, "", fmt.Sprintf("Plan %d features", len(j.list.Features)))
 	}
 	var refused *refusedTree
 	if errors.As(err, &refused) {
@@ -243,7 +250,7 @@ func (j *job) ignoreCaches() error {
 	if _, err := j.files.lstat(".gitignore"); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	text, err := prompts.Render("gitignore", nil)
+	text, err := j.o.Prompts.Render("gitignore", nil)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -44,6 +45,8 @@ type job struct {
 	env        []string // of every command in a box
 	system     string   // prompt
 	text       bool     // the model calls tools in words
+	accept     *Acceptance
+	looks      bool // only to prove what is there: it keeps nothing but the proof
 
 	session      int // number of the one under way
 	turn         int
@@ -60,12 +63,9 @@ type job struct {
 // an earlier process stopped, however it stopped. A cancelled ctx ends it
 // cleanly as Interrupted.
 func Run(ctx context.Context, o Options) (Status, error) {
-	j := &job{o: o, log: o.Log, sessionsLeft: o.MaxSessions}
+	j := newJob(o)
 	if o.MaxTime > 0 {
 		j.deadline = time.Now().Add(o.MaxTime)
-	}
-	if j.log == nil {
-		j.log = hclog.NewNullLogger()
 	}
 	if err := fits(o.ModelInfo); err != nil {
 		return Status{}, err
@@ -84,6 +84,14 @@ func Run(ctx context.Context, o Options) (Status, error) {
 	status := statusOf(o.Dir, j.state.job, j.list, j.ledger.Totals())
 	status.Handover = found
 	return status, err
+}
+
+func newJob(o Options) *job {
+	j := &job{o: o, log: o.Log, sessionsLeft: o.MaxSessions}
+	if j.log == nil {
+		j.log = hclog.NewNullLogger()
+	}
+	return j
 }
 
 func (j *job) close() {
@@ -124,10 +132,16 @@ func (j *job) observe(e ledger.Event) {
 	}
 }
 
-// record appends to the ledger. What can't be recorded is not done.
-// A command that only looks has no ledger.
+// record appends to the ledger. What can't be recorded is not done. Who only
+// looks leaves no trace but what that was, and what a crash must not forget; who
+// has no ledger looks at less than that.
 func (j *job) record(e ledger.Event) error {
 	if j.ledger == nil {
+		return nil
+	}
+	if j.looks && !slices.Contains([]ledger.Kind{ledger.Proved, ledger.Lent, ledger.GivenBack, ledger.Note}, e.Kind) {
+		e.Time = time.Now()
+		j.observe(e)
 		return nil
 	}
 	if err := j.ledger.Append(e); err != nil {
@@ -143,6 +157,9 @@ func (j *job) note(what string) error {
 // work is the job from its first event to its last but one.
 func (j *job) work(ctx context.Context) (err error) {
 	if err := j.keepBudget(); err != nil {
+		return err
+	}
+	if err := j.keepAcceptance(); err != nil {
 		return err
 	}
 	if err := j.record(ledger.Event{Kind: ledger.JobStart, Job: j.info()}); err != nil {
@@ -186,9 +203,13 @@ func (j *job) cleanSpec() error {
 }
 
 func (j *job) info() *ledger.JobInfo {
-	return &ledger.JobInfo{ID: j.state.job.ID, Spec: j.state.job.Spec, SpecHash: j.state.job.SpecHash,
+	info := &ledger.JobInfo{ID: j.state.job.ID, Spec: j.state.job.Spec, SpecHash: j.state.job.SpecHash,
 		Model: j.o.ModelName, Image: j.o.Image.Ref, ImageID: j.o.Image.ID, Scope: string(j.o.Scope),
 		Budget: j.o.Budget.String(), Version: j.o.Version, Resumed: j.state.resumed, Features: j.state.job.Features}
+	if j.accept != nil {
+		info.Accept = j.accept.hash()
+	}
+	return info
 }
 
 // takeDirectory settles who the boxes run as and lends them the directory, or
@@ -233,13 +254,24 @@ func (j *job) returnDirectory() error {
 	return j.record(ledger.Event{Kind: ledger.GivenBack})
 }
 
-// prepare finds out what the image holds, proves that the mount is the
-// directory meant, and sets up what sessions need.
-func (j *job) prepare(ctx context.Context) (err error) {
+// prepareBoxes finds out what the image holds, and proves that the mount is the
+// directory meant.
+func (j *job) prepareBoxes(ctx context.Context) (err error) {
 	if j.inventory, err = j.inspectImage(ctx); err != nil {
 		return err
 	}
 	j.env = environment(j.o.Image)
+	if err := j.home.write(tool.GitExclude, []byte(tool.GitExcludeText), 0o644); err != nil {
+		return err
+	}
+	return j.settleWorkspace(ctx)
+}
+
+// prepare sets up what boxes and sessions need.
+func (j *job) prepare(ctx context.Context) (err error) {
+	if err := j.prepareBoxes(ctx); err != nil {
+		return err
+	}
 	if !j.inventory.Git {
 		if err := j.note("the image has no git: nothing is committed"); err != nil {
 			return err
@@ -249,12 +281,6 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if err := j.warnOfWindow(); err != nil {
-		return err
-	}
-	if err := j.home.write(tool.GitExclude, []byte(tool.GitExcludeText), 0o644); err != nil {
-		return err
-	}
-	if err := j.settleWorkspace(ctx); err != nil {
 		return err
 	}
 	err = j.checkRepository(ctx)

@@ -24,7 +24,7 @@ func TestJobEndsDone(t *testing.T) {
 	if status.Passing() != 2 || status.Sessions != 3 || status.Outcome != Done {
 		t.Errorf("status = %+v", status)
 	}
-	if log := w.git("log", "--format=%s"); log != "Record verified features and notes\nbye: Say bye\nhello: Say hello\nPlan 2 features" {
+	if log := w.git("log", "--format=%s"); log != "Record session 3 (bye)\nbye: Say bye\nRecord session 2 (hello)\nhello: Say hello\nPlan 2 features" {
 		t.Errorf("git log:\n%s", log)
 	}
 	if dirty := w.git("status", "--porcelain"); dirty != "" {

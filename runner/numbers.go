@@ -8,7 +8,9 @@ const (
 	initializerAttempts = 3 // sessions, then the job is incomplete
 	listRounds          = 6 // times a faulty list is handed back in one session
 	codingAttempts      = 3 // sessions for one feature, then it is blocked
+	acceptanceAttempts  = 3 // sessions for the user's own test, then the job is incomplete
 	redFinishes         = 6 // times a session may claim done and be wrong
+	flakyRuns           = 3 // of a verify that contradicts itself
 	blockedInRow        = 3 // later features usually need earlier ones: stop wasting a night
 	codingTurns         = 60
 	initializerTurnsMin = 46
@@ -47,15 +49,17 @@ const (
 	idMax   = 128 // bytes of a call's id
 	nameMax = 64  // and of a tool's name, in what is sent back
 
-	specInPlan   = 24 << 10 // bytes of the spec shown to the initializer
-	specInCoding = 8 << 10  // and to a coding session, else its head and where it lies
-	noteBytes    = 600      // of one finish note
-	notesFile    = 8 << 10  // progress.md
-	notesShown   = 2 << 10
-	commitsShown = 8
-	treeShown    = 60
-	verifyShown  = 6 << 10 // of a red verify's output, to the session that made it
-	verifyPrompt = 3 << 10 // and to the next session
+	specInPlan    = 24 << 10 // bytes of the spec shown to the initializer
+	specInCoding  = 8 << 10  // and to a coding session, else its head and where it lies
+	noteBytes     = 600      // of one finish note
+	notesFile     = 8 << 10  // progress.md
+	notesShown    = 2 << 10
+	commitsShown  = 8
+	treeShown     = 60
+	listShown     = 6 << 10 // bytes of the features in a prompt, besides their states
+	verifyShown   = 6 << 10 // of a red verify's output, to the session that made it
+	verifyPrompt  = 3 << 10 // and to the next session
+	blockedOutput = 400     // of the last one, with a feature that is blocked
 
 	verifyHead = 2 << 10
 	verifyTail = 4 << 10

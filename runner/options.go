@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/shopspring/decimal"
 
+	"github.com/glovebox-run/glovebox/prompts"
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/handover"
 	"github.com/glovebox-run/glovebox/runner/ledger"
@@ -57,6 +58,13 @@ type Options struct {
 	// Approve shows the list to a person. nil accepts it as it is (--yes).
 	// An *Error with outcome Rejected ends the job.
 	Approve func(ctx context.Context, list []feature.Feature, note string) error
+
+	// Accept is the user's own test; nil is the one that the job has, if any.
+	Accept       *Acceptance
+	AcceptEach   bool // it is run after each feature, too
+	AcceptOutput bool // the model may see what it prints
+
+	Prompts *prompts.Set // what the model is told, where it is not what we tell it
 
 	// Observe is told every event right after it is on disk. It must be quick.
 	Observe func(ledger.Event)
@@ -132,12 +140,15 @@ type Status struct {
 	Computed  decimal.Decimal   `json:"computed_usd"`            // and what their tokens cost at the known price
 	Deviates  bool              `json:"cost_deviates,omitempty"` // the two have differed by more than 5 %
 	LastEvent string            `json:"last_event,omitempty"`
-	Outcome   Outcome           `json:"outcome,omitempty"` // of the last process that ended by itself
-	Reason    string            `json:"reason,omitempty"`
-	Hint      string            `json:"hint,omitempty"`
-	Branch    string            `json:"branch,omitempty"`   // of the commits, in a repository that was there before
-	From      string            `json:"from,omitempty"`     // the branch that it began at
-	Handover  *handover.Report  `json:"handover,omitempty"` // only from Run; nil if no box has run
+	// Flaky says of features, by id, how their verify contradicts itself.
+	Flaky    map[string]string `json:"flaky,omitempty"`
+	Proof    *ledger.ProofInfo `json:"proof,omitempty"`   // the last one of everything
+	Outcome  Outcome           `json:"outcome,omitempty"` // of the last process that ended by itself
+	Reason   string            `json:"reason,omitempty"`
+	Hint     string            `json:"hint,omitempty"`
+	Branch   string            `json:"branch,omitempty"`   // of the commits, in a repository that was there before
+	From     string            `json:"from,omitempty"`     // the branch that it began at
+	Handover *handover.Report  `json:"handover,omitempty"` // only from Run; nil if no box has run
 }
 
 // Passing counts the features that pass.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/glovebox-run/glovebox/prompts"
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/tool"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -35,7 +34,7 @@ func (j *job) hostFiles(kind string) []string {
 func (j *job) systemPrompt() (string, error) {
 	tokens := firstCap(j.o.MaxTokens, j.o.ModelInfo)
 	shown := tool.NumbersFor(j.o.ModelInfo.Context)
-	return prompts.Render("system", map[string]any{
+	return j.o.Prompts.Render("system", map[string]any{
 		"Installed": j.inventory.InstalledLine(),
 		"Missing":   j.inventory.MissingLine(),
 		"OutputKB":  (shown.Head + shown.Tail) >> 10,
@@ -52,7 +51,7 @@ func (j *job) systemPrompt() (string, error) {
 
 // planTask is the initializer's part of the conversation.
 func (j *job) planTask() (string, error) {
-	return prompts.Render("initializer", map[string]any{
+	return j.o.Prompts.Render("initializer", map[string]any{
 		"Spec":     headOf(j.o.Spec.Text, specInPlan),
 		"Features": j.state.job.Features,
 	})
@@ -82,9 +81,35 @@ func (j *job) codingTask(ctx context.Context, f feature.Feature, red verdict) (s
 		"Feature": f,
 		"Last":    j.past.last[f.ID],
 		"Red":     clipEnds(strings.TrimSpace(red.output), verifyPrompt),
-		"Notes":   tailOf(j.past.notes(), notesShown),
+		"Broke":   j.past.broken[f.ID],
+		"Accept":  "",
 	}
-	err := j.withBox(ctx, forInit, j.boxSpec(true), func(box *sandbox.Box) error {
+	if j.o.AcceptEach {
+		data["Accept"] = j.acceptanceSaid()
+	}
+	if err := j.bearings(ctx, data); err != nil {
+		return "", err
+	}
+	return j.o.Prompts.Render("coding", data)
+}
+
+// acceptanceTask is the part of the conversation of a session for the user's own test.
+func (j *job) acceptanceTask(ctx context.Context) (string, error) {
+	data := map[string]any{
+		"Spec":   headOf(j.o.Spec.Text, specInCoding),
+		"List":   j.listStates(""),
+		"Accept": j.acceptanceSaid(),
+	}
+	if err := j.bearings(ctx, data); err != nil {
+		return "", err
+	}
+	return j.o.Prompts.Render("acceptance", data)
+}
+
+// bearings adds what saves a session the turns to look around.
+func (j *job) bearings(ctx context.Context, data map[string]any) error {
+	data["Notes"] = tailOf(j.past.notes(), notesShown)
+	return j.withBox(ctx, forInit, j.boxSpec(true), func(box *sandbox.Box) error {
 		var err error
 		if data["Init"], _, err = j.runInit(ctx, box); err != nil {
 			return boxError(ctx, err)
@@ -95,14 +120,12 @@ func (j *job) codingTask(ctx context.Context, f feature.Feature, red verdict) (s
 		data["Tree"], err = treeAtAGlance(ctx, box)
 		return err
 	})
-	if err != nil {
-		return "", err
-	}
-	return prompts.Render("coding", data)
 }
 
+// listStates shows every feature; of many each gets less room.
 func (j *job) listStates(now string) []listed {
 	var all []listed
+	room := listShown / max(1, len(j.list.Features))
 	for _, f := range j.list.Features {
 		state := "todo"
 		switch {
@@ -113,7 +136,7 @@ func (j *job) listStates(now string) []listed {
 		case f.Blocked:
 			state = "blocked"
 		}
-		all = append(all, listed{f.ID, state, f.Description})
+		all = append(all, listed{f.ID, state, clip(f.Description, max(room-len(f.ID), 0))})
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
@@ -19,6 +20,9 @@ const (
 	whyFinish     = "finish"
 	whyEnd        = "session-end"
 	whyRegression = "regression"
+	whyBaseline   = "baseline"   // before a session: what fails already is not its doing
+	whyAgain      = "again"      // what contradicts an earlier result
+	whyAcceptance = "acceptance" // the user's own test
 	whyFinal      = "final"
 )
 
@@ -29,6 +33,9 @@ type verdict struct {
 	exit    int
 	how     string // "exited 1", "was stopped after 2m0s", or why nothing could be proven
 	output  string // bounded
+	took    time.Duration
+	flaky   bool // it gave different results on the same files
+	unsure  bool // a limit was hit: on another day it may end otherwise
 }
 
 // runVerify runs one feature's command on a copy of the project, in a new box
@@ -40,7 +47,7 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 		}
 	}
 	c.used = true
-	info := ledger.VerifyInfo{Command: f.Verify, Why: why, Tree: c.s.tree}
+	info := ledger.VerifyInfo{Command: f.Verify, Why: why, Tree: c.s.tree, Program: c.s.program()}
 	if err := j.record(ledger.Event{Kind: ledger.VerifyStart, Session: j.session, Feature: f.ID, Verify: &info}); err != nil {
 		return verdict{}, err
 	}
@@ -62,7 +69,7 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 		if !v.passed && c.init != "" {
 			v.output += "\n[init.sh on this copy " + c.init + "]"
 		}
-		result.Took = r.Duration
+		result.Took, v.took, v.unsure = r.Duration, r.Duration, r.TimedOut || len(result.Limits) > 0
 		return nil
 	})
 	if err != nil {
@@ -112,10 +119,15 @@ func (j *job) onCopy(ctx context.Context, use func(*checkout) error) (err error)
 	if err != nil {
 		return err
 	}
-	if err := j.checkGraders(ctx, s.entries); err != nil {
+	if err := j.checkGraders(ctx, s.entries, j.files); err != nil {
 		return err
 	}
-	c, err := j.newCheckout(ctx, s)
+	return j.onCopyOf(ctx, s, j.files, use)
+}
+
+// onCopyOf gives use a copy of the files of s, which lie in from.
+func (j *job) onCopyOf(ctx context.Context, s staged, from workspace, use func(*checkout) error) (err error) {
+	c, err := j.newCheckout(ctx, s, from)
 	if err != nil {
 		return err
 	}
@@ -126,45 +138,60 @@ func (j *job) onCopy(ctx context.Context, use func(*checkout) error) (err error)
 // prove decides whether f works on the tree as it is, and with it everything
 // that passed before. Only when all of it is seen green, that tree is committed
 // and f.Passes written. What passed before and does not now is returned in
-// broken, whether f is green or not.
+// broken, whether f is green or not; what is flaky among it is nobody's doing
+// and only loses its pass.
 func (j *job) prove(ctx context.Context, f feature.Feature, why string) (v verdict, broken []verdict, err error) {
 	if err := j.restore(); err != nil {
 		return verdict{}, nil, err
 	}
+	var flaky []verdict
 	err = j.onCopy(ctx, func(c *checkout) error {
-		if v, err = j.runVerify(ctx, c, f, why); err != nil || !v.passed && why == whyBefore {
-			return err // nothing has been done since the others were seen green
-		}
-		if broken, err = j.regressions(ctx, c, f); err != nil || !v.passed || len(broken) > 0 {
+		if v, err = j.judge(ctx, c, f, why); err != nil {
 			return err
 		}
-		commit, err := j.commit(ctx, c.s, fmt.Sprintf("%s: %s", f.ID, clip(f.Description, 100)))
+		if broken, flaky, err = j.regressions(ctx, c, f, !v.passed && why == whyBefore); err != nil || !v.passed || len(broken) > 0 {
+			return err
+		}
+		commit, err := j.commit(ctx, c.s, f.ID, fmt.Sprintf("%s: %s", f.ID, clip(f.Description, 100)))
 		if err != nil {
 			return err
 		}
-		return j.pass(f, c.s.tree, commit)
+		if err := j.pass(f, c.s.tree, commit); err != nil {
+			return err
+		}
+		return j.acceptEach(ctx, c)
 	})
 	if refused, ok := refusal(f, err); ok {
-		return refused, broken, nil
+		v, err = refused, nil
+	}
+	if err == nil {
+		err = j.unpassAll(flaky, "")
 	}
 	return v, broken, err
 }
 
-// regressions verifies every other feature that passes and returns the red ones.
-func (j *job) regressions(ctx context.Context, c *checkout, f feature.Feature) (broken []verdict, err error) {
+// regressions verifies every other feature that passes and returns the red
+// ones. As a baseline, what was seen green on the very same files is left out.
+func (j *job) regressions(ctx context.Context, c *checkout, f feature.Feature, baseline bool) (broken, flaky []verdict, err error) {
+	why := whyRegression
+	if baseline {
+		why = whyBaseline
+	}
 	for _, other := range j.list.Features {
-		if !other.Passes || other.ID == f.ID {
+		if !other.Passes || other.ID == f.ID || baseline && j.past.seen(other, c.s.program()).green {
 			continue
 		}
-		v, err := j.runVerify(ctx, c, other, whyRegression)
-		if err != nil {
-			return broken, err
-		}
-		if !v.passed {
+		v, err := j.judge(ctx, c, other, why)
+		switch {
+		case err != nil:
+			return broken, flaky, err
+		case v.flaky:
+			flaky = append(flaky, v)
+		case !v.passed:
 			broken = append(broken, v)
 		}
 	}
-	return broken, nil
+	return broken, flaky, nil
 }
 
 // refusal turns a tree that can't be proven into a verdict for the model.
@@ -178,19 +205,12 @@ func refusal(f feature.Feature, err error) (verdict, bool) {
 
 // pass writes what was proven, to the state first and then where the model sees it.
 func (j *job) pass(f feature.Feature, tree, commit string) error {
+	delete(j.list.Flaky, f.ID)
 	if err := j.update(f.ID, func(f *feature.Feature) { f.Passes, f.Blocked = true, false }); err != nil {
 		return err
 	}
 	return j.record(ledger.Event{Kind: ledger.Passed, Session: j.session, Feature: f.ID,
 		Commit: &ledger.CommitInfo{Hash: commit, Tree: tree}})
-}
-
-// unpass takes back that a feature works.
-func (j *job) unpass(f feature.Feature, why string) error {
-	if err := j.update(f.ID, func(f *feature.Feature) { f.Passes = false }); err != nil {
-		return err
-	}
-	return j.record(ledger.Event{Kind: ledger.Unpassed, Session: j.session, Feature: f.ID, Text: why})
 }
 
 // update changes one feature of the state and saves it.

@@ -151,7 +151,8 @@ type world struct {
 var shortJobs = []string{
 	"TestJobEndsDone", "TestResumeAtEveryEvent", "TestVolumeJobIsTheSame", "TestRedFinishGoesBackAndIsMended", "TestBlockedIsHonest",
 	"TestCutReplyIsNotExecuted", "TestI10TreeIsTheCommits", "TestI3KeyGoesNowhere", "TestI9BudgetEndsTheJob",
-	"TestHandoverAtTheEnd", "TestHandoverDoubtsABroughtState", "TestMisbehaviour", "TestPredecessorsCase", "TestI8WrongModelExecutesNothing",
+	"TestHandoverAtTheEnd", "TestHandoverDoubtsABroughtState", "TestDoneIsProvedInAClone", "TestRegressionNamesItsCommit",
+	"TestMisbehaviour", "TestPredecessorsCase", "TestI8WrongModelExecutesNothing",
 }
 
 func newWorld(t *testing.T, a actor) *world {

@@ -17,6 +17,7 @@ import (
 const (
 	initializer = "initializer"
 	coding      = "coding"
+	acceptance  = "acceptance"
 )
 
 // How a session can end, in the ledger and in the next session's prompt.

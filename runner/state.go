@@ -34,8 +34,11 @@ const (
 
 const stateVersion = 1
 
-// jobMax bounds job.json in bytes.
-const jobMax = 64 << 10
+// jobMax bounds job.json in bytes, specMax the kept specification.
+const (
+	jobMax  = 64 << 10
+	specMax = 1 << 20
+)
 
 // jobRecord is what a job is, written once.
 type jobRecord struct {
@@ -81,6 +84,32 @@ func openState(dir string, spec Spec, features int) (s *state, err error) {
 		return s, err
 	}
 	return s, s.loadJob(spec, features)
+}
+
+// openBegun opens the job that was begun in dir, with its own specification,
+// and takes its lock.
+func openBegun(dir string) (*state, error) {
+	root, err := openForReading(dir)
+	if err != nil {
+		return &state{}, noJob(dir, err)
+	}
+	defer root.Close()
+	record, err := readJob(root)
+	if err != nil {
+		return &state{}, noJob(dir, err)
+	}
+	text, err := atomicfile.Read(root, specFile, specMax)
+	if err != nil {
+		return &state{}, fmt.Errorf("read the job's specification: %w", err)
+	}
+	return openState(dir, Spec{Name: record.Spec, Text: string(text)}, 0)
+}
+
+func noJob(dir string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoJob) {
+		return &Error{Outcome: Usage, Reason: "no job was begun in " + dir, Hint: "give the directory that was --project-dir of a run"}
+	}
+	return err
 }
 
 // openStateDir opens .glovebox, which must be a directory of ours: a project

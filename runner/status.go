@@ -78,7 +78,7 @@ func openForReading(dir string) (*os.Root, error) {
 func statusOf(dir string, record jobRecord, list feature.State, t ledger.Totals) Status {
 	s := Status{
 		ID: record.ID, Dir: dir, Spec: record.Spec, SpecHash: record.SpecHash,
-		Features: list.Features, Note: list.Note, Red: list.Red, Approved: list.Approved != "",
+		Features: list.Features, Note: list.Note, Red: list.Red, Flaky: list.Flaky, Proof: t.Proof, Approved: list.Approved != "",
 		Sessions: t.Sessions, Turns: t.Turns, Calls: t.Calls, Boxes: t.Boxes, Commits: t.Commits,
 		Seconds: t.Worked.Seconds(), Prompt: t.Prompt, Output: t.Completion, Cached: t.Cached,
 		Spent: t.Spent(), Unsettled: t.Unsettled(), Lost: t.Lost, Reported: t.Reported, Computed: t.Computed, Deviates: t.Deviates,

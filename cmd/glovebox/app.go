@@ -82,7 +82,7 @@ func (a *app) commandLine() *cli.App {
 		Usage:                 "builds software from a spec with a model that it does not trust",
 		Flags:                 []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version"}},
 		Action:                a.version,
-		Commands:              []*cli.Command{a.runCommand(), a.statusCommand(), a.logCommand(), a.handoverCommand(), a.diffCommand(), a.cleanCommand(), a.modelsCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand()},
+		Commands:              a.commands(),
 		HideVersion:           true,
 		HideHelpCommand:       true,
 		Writer:                a.stdout,
@@ -90,6 +90,13 @@ func (a *app) commandLine() *cli.App {
 		ExitErrHandler:        func(*cli.Context, error) {},
 		OnUsageError:          onUsageError,
 		CustomAppHelpTemplate: appHelp,
+	}
+}
+
+func (a *app) commands() []*cli.Command {
+	return []*cli.Command{
+		a.runCommand(), a.statusCommand(), a.logCommand(), a.verifyCommand(), a.handoverCommand(), a.diffCommand(), a.cleanCommand(),
+		a.modelsCommand(), a.promptsCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 }
 

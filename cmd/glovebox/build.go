@@ -18,7 +18,7 @@ import (
 
 // build brings together what a job needs, the cheapest first, and runs it.
 // Nothing is created in the project directory before everything else is there.
-func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) (err error) {
+func (a *app) build(ctx context.Context, o order, spec runner.Spec, more extras, dir string) (err error) {
 	shown := a.screen
 	if o.quiet {
 		shown = &screen{w: io.Discard}
@@ -78,6 +78,7 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, dir string) 
 	}
 	p.Doing("starting")
 	options := a.options(o, spec, dir)
+	options.Accept, options.Prompts = more.accept, more.prompts
 	options.Model, options.ModelInfo, options.Engine, options.Log = m, info, engine, log
 	if o.workspace == runner.WorkspaceAuto && engine.Remote() {
 		options.Workspace = runner.WorkspaceVolume
@@ -92,6 +93,7 @@ func (a *app) options(o order, spec runner.Spec, dir string) runner.Options {
 		Spec: spec, Dir: dir, ModelName: o.model, Limits: o.limits, Scope: o.scope, Workspace: o.workspace, Branch: o.branch, AllowDirty: o.allowDirty,
 		Budget: o.budget, KeepBudget: !o.budgetGiven, Wait: o.wait, MaxTokens: o.maxTokens, Tools: o.tools, Features: o.features,
 		MaxSessions: o.maxSessions, MaxTurns: o.maxTurns, MaxTime: o.maxTime, MaxCalls: o.maxCalls, MaxJobTokens: o.maxJobTokens,
+		AcceptEach: o.acceptEach, AcceptOutput: o.acceptOutput,
 		Starts: sandbox.NewStarts(0), Redact: a.redact.String, CacheDir: a.cacheDir(), Version: versionText(),
 	}
 	if options.Loop = o.loop; o.loop == 0 {

@@ -77,7 +77,8 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 			return noColour, "branch", plain(e.Branch.Name) + " " + strings.TrimSpace("from "+shortHash(e.Branch.Base)+" "+plain(e.Branch.From))
 		}
 	case ledger.CommitEnd:
-		if e.Commit != nil {
+		if e.Commit != nil && e.Commit.Hash != p.commit { // nothing new to commit gives the same one again
+			p.commit = e.Commit.Hash
 			return noColour, "commit", shortHash(e.Commit.Hash) + " " + plain(e.Commit.Message)
 		}
 	case ledger.Passed:
@@ -86,6 +87,12 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 		return yellow, "blocked", join(e.Feature, e.Text)
 	case ledger.Unpassed:
 		return red, "broken", join(e.Feature, e.Text)
+	case ledger.Unblocked:
+		return noColour, "again", join(e.Feature, e.Text)
+	case ledger.Flaky:
+		return yellow, "flaky", join(e.Feature, e.Text)
+	case ledger.Proved:
+		return provedText(e.Proof)
 	case ledger.Note:
 		return dim, "note", plain(e.Text)
 	}
@@ -167,16 +174,32 @@ func verdictText(e ledger.Event) (colour, string, string) {
 func verdictOf(e ledger.Event) (colour, string, string) {
 	v := e.Verify
 	switch {
+	case v != nil && v.Why == "acceptance" && v.Passed:
+		return green, "accepted", "by your acceptance test"
+	case v != nil && v.Why == "acceptance":
+		return red, "red", join("your acceptance test "+plain(e.Text), lastLine(v.Output))
 	case v == nil || v.Passed:
 		return noColour, "", ""
 	case v.Why == "red-check":
 		return dim, "red", join(e.Feature, "as it must be before it is built: "+lastLine(v.Output))
-	case v.Why == "before-session":
+	case v.Why == "before-session" || v.Why == "again": // "flaky" says it
 		return noColour, "", ""
-	case v.Why == "regression":
+	case v.Why == "regression" || v.Why == "baseline":
 		return red, "red", join(e.Feature, "it passed before: "+lastLine(v.Output))
 	default:
 		return red, "red", join(e.Feature, fmt.Sprintf("exit %d: %s", v.Exit, lastLine(v.Output)))
+	}
+}
+
+// provedText is the proof of everything at the end.
+func provedText(p *ledger.ProofInfo) (colour, string, string) {
+	switch {
+	case p == nil:
+		return noColour, "", ""
+	case p.Passed():
+		return green, "proved", plain(proofText(p))
+	default:
+		return red, "unproved", plain(proofText(p))
 	}
 }
 

@@ -25,6 +25,7 @@ type progress struct {
 	turn     int
 	call     int           // of the session
 	money    ledger.Totals // of this process
+	commit   string        // the last one shown
 	doing    string        // what is under way, plain
 	finished bool
 }
@@ -109,7 +110,9 @@ func (p *progress) follow(e ledger.Event) {
 			p.call, p.doing = e.Call.Number, callText(e.Call)
 		}
 	case ledger.VerifyStart:
-		if e.Verify != nil {
+		if e.Verify != nil && e.Feature == "" {
+			p.doing = "running your acceptance test " + plain(e.Verify.Command)
+		} else if e.Verify != nil {
 			p.doing = "verifying " + p.feature + ": " + plain(e.Verify.Command)
 		}
 	case ledger.CommitStart:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,14 @@ func events(text string) []ledger.Event {
 		{Kind: ledger.JobEnd, End: &ledger.EndInfo{Reason: text, Hint: text}},
 		{Kind: ledger.Settled, Money: spent},
 		{Kind: ledger.Waiting, Text: text, Until: &midnight},
+		{Kind: ledger.Flaky, Feature: text, Text: text},
+		{Kind: ledger.Unblocked, Feature: text, Text: text},
+		{Kind: ledger.VerifyStart, Verify: &ledger.VerifyInfo{Command: text, Why: "acceptance"}},
+		{Kind: ledger.VerifyEnd, Text: text, Verify: &ledger.VerifyInfo{Why: "acceptance", Output: text}},
+		{Kind: ledger.VerifyEnd, Verify: &ledger.VerifyInfo{Why: "acceptance", Passed: true}},
+		{Kind: ledger.Proved, Proof: &ledger.ProofInfo{Commit: text, Clone: true, Features: []ledger.ProofResult{{ID: text}}}},
+		{Kind: ledger.Proved, Proof: &ledger.ProofInfo{Why: text, Features: []ledger.ProofResult{{ID: text, Passed: true}}}},
+		{Kind: ledger.Proved, Proof: &ledger.ProofInfo{Reason: text}},
 	}
 	for i := range list {
 		list[i].Time = start.Add(time.Duration(i) * time.Second)
@@ -89,6 +98,13 @@ func TestProgressLines(t *testing.T) {
    0:21  session  1 ended: words: words: words
    0:22  session  1: the model is blocked: words
    0:25  waiting  until Tue 24 Nov 00:01: words
+   0:26  flaky    words: words
+   0:27  again    words: words
+   0:29  red      your acceptance test words: words
+   0:30  accepted by your acceptance test
+   0:31  unproved 0 of 1 feature proved in a fresh clone of commit words
+   0:32  proved   1 of 1 feature proved in a copy of the workspace (words)
+   0:33  unproved nothing was proved: words
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -144,7 +160,8 @@ func TestProgressLive(t *testing.T) {
 // What waits for a provider's day says until when, as long as it waits.
 func TestProgressWaits(t *testing.T) {
 	list := events("words")
-	p := show(&screen{w: discard{}, live: true, size: func() int { return 80 }}, append(list[3:6:6], list[len(list)-1]))
+	waits := slices.IndexFunc(list, func(e ledger.Event) bool { return e.Kind == ledger.Waiting })
+	p := show(&screen{w: discard{}, live: true, size: func() int { return 80 }}, append(list[3:6:6], list[waits]))
 	if want := "waiting for the provider's limit until Tue 24 Nov 00:01"; !strings.HasSuffix(p.live(), want) {
 		t.Errorf("got %q", p.live())
 	}
@@ -193,6 +210,9 @@ func TestReport(t *testing.T) {
 			{ID: "search", Description: "Find a task by a word" + hostile, Blocked: true},
 			{ID: "sync", Description: "Exchange tasks with another machine, which takes more than one line can hold"},
 		},
+		Flaky: map[string]string{"sync": "run three times it was green, red, green", "add": "earlier"},
+		Proof: &ledger.ProofInfo{Commit: "0123456789abcdef", Clone: true, Features: []ledger.ProofResult{{ID: "add", Passed: true}},
+			Acceptance: &ledger.ProofResult{ID: "acceptance test", How: "exited 1"}},
 		Sessions: 1, Turns: 1234, Calls: 2, Boxes: 1, Seconds: 12.34, Prompt: 1234567, Output: 89,
 		Spent: decimal.RequireFromString("0.0123450"), Budget: decimal.NewFromInt(5), Lent: true,
 		Note: "Colours are not covered.",
@@ -201,10 +221,10 @@ func TestReport(t *testing.T) {
 	r := report{w: &out, columns: 60, dir: "app"}
 	r.write(s)
 	r.nextSteps(s)
-	want := `incomplete: 1 of 3 features verified, 1 blocked
+	want := `incomplete: 1 of 3 features verified, 1 blocked, 1 flaky
   [x] add     Add a task
   [!] search  Find a task by a wordab c` + "\ufffd31m\ufffddrow\ufffd\ufffd\ufffd\ufffd" + ` end
-  [ ] sync    Exchange tasks with another machine, which...
+  [~] sync    Exchange tasks with another machine, which...
 
 work      1 session, 1,234 turns, 2 calls, 1 box, 0 commits,
           12.3 s
@@ -212,6 +232,9 @@ model     openrouter/v/m
 tokens    1,234,567 in, 89 out
 cost      0.012345 USD of at most 5
 uncovered in the planner's words: Colours are not covered.
+proof     1 of 1 feature proved in a fresh clone of commit
+          0123456789, the acceptance test exited 1
+flaky     sync: run three times it was green, red, green
 project   /home/ada/app
           it is lent to the boxes' user; the next run gives
           it back

@@ -50,7 +50,11 @@ func (a *app) runAction(c *cli.Context) error {
 	if err := recoverLoan(dir, state); err != nil {
 		return err
 	}
-	if done, err := a.doneAlready(o, spec, dir, state); done || err != nil {
+	more, err := readExtras(o, dir)
+	if err != nil {
+		return err
+	}
+	if done, err := a.doneAlready(o, spec, more.accept, dir, state); done || err != nil {
 		return err
 	}
 	if err := a.mayMixOwners(c.Context, o, dir, state); err != nil {
@@ -65,7 +69,7 @@ func (a *app) runAction(c *cli.Context) error {
 			return err
 		}
 	}
-	return a.build(c.Context, o, spec, dir)
+	return a.build(c.Context, o, spec, more, dir)
 }
 
 // recoverLoan gives a directory back that a killed process left lent, whatever
@@ -79,13 +83,16 @@ func recoverLoan(dir string, state projectState) error {
 
 // doneAlready says that a job has ended well and shows it. Nothing is started
 // for that, and no key or engine is needed.
-func (a *app) doneAlready(o order, spec runner.Spec, dir string, state projectState) (bool, error) {
+func (a *app) doneAlready(o order, spec runner.Spec, accept *runner.Acceptance, dir string, state projectState) (bool, error) {
 	if state != projectKnown {
 		return false, nil
 	}
 	s, err := runner.ReadStatus(dir)
 	if brought, _ := runner.StateIsTracked(dir); brought {
 		return false, nil // a state that came with the project proves nothing
+	}
+	if s.Proof != nil && !s.Proof.Passed() || accept != nil && !runner.HasAcceptance(dir, accept) {
+		return false, nil // `verify` has found what does not work any more, or there is another test to be passed
 	}
 	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
 		return false, nil // whatever is wrong is the runner's to find and to say

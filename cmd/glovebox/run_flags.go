@@ -49,6 +49,10 @@ type order struct {
 	tools          runner.ToolMode
 	branch         string
 	allowDirty     bool
+	prompts        string // directory
+	accept         string // file with the user's own test
+	acceptEach     bool
+	acceptOutput   bool
 	yes, json      bool
 	quiet, verbose bool
 }
@@ -94,6 +98,10 @@ func runFlags() []cli.Flag {
 		text("pids", "2048", "`N` processes and threads of a box"),
 		text("disk", "4g", "`SIZE` of all files of project and home"),
 		text("timeout", "2m", "`TIME` for a command that names none"),
+		text("accept", "", "`FILE`, your own test, which the model never sees"),
+		flag("accept-each", "run it after each feature, not only at the end"),
+		flag("accept-output", "the model may see what it prints"),
+		text("prompts", "", "`DIR` with prompts instead of the built-in ones"),
 		text("record", "", "`FILE` for the raw traffic with the provider, no keys"),
 		&cli.StringFlag{Name: "branch", DefaultText: "glovebox/JOB", Usage: "`NAME` for commits; or current"},
 		flag("allow-dirty", "begin with work that is not committed"),
@@ -117,6 +125,7 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		effort: c.String("effort"), upstreams: *c.Generic("provider").(*wordList), blockPaid: a.blockPaid(c.Bool("block-paid")),
 		wait: c.Bool("wait"), record: c.String("record"),
 		branch: c.String("branch"), allowDirty: c.Bool("allow-dirty"),
+		prompts: c.String("prompts"), accept: c.String("accept"), acceptEach: c.Bool("accept-each"), acceptOutput: c.Bool("accept-output"),
 		yes: c.Bool("yes"), json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
 	}
 	if o.model == "" {
@@ -130,6 +139,10 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		return o, usage("for example --project-dir my-app", "run: --project-dir is missing")
 	case o.model == "":
 		return o, usage("for example --model openrouter/vendor/model:free, ollama/qwen3, or scripted/todo, which needs no key", "run: --model is missing")
+	case c.IsSet("prompts") && o.prompts == "":
+		return o, usage("name a directory, or leave it out", "run: --prompts is empty")
+	case c.IsSet("accept") && o.accept == "":
+		return o, usage("name a file, or leave it out: a job keeps the test that it was given", "run: --accept is empty")
 	case o.image == "":
 		return o, usage(imageHint, "run: --image is empty")
 	case o.quiet && o.verbose:

@@ -37,7 +37,7 @@ func (r report) field(label, text string) {
 // write writes all of s.
 func (r report) write(s runner.Status) {
 	fmt.Fprintln(r.w, headline(s))
-	r.features(s.Features)
+	r.features(s)
 	fmt.Fprintln(r.w)
 	r.field("work", fmt.Sprintf("%s, %s, %s, %s, %s, %s",
 		count(s.Sessions, "session"), count(s.Turns, "turn"), count(s.Calls, "call"),
@@ -53,6 +53,14 @@ func (r report) write(s runner.Status) {
 	}
 	if s.Handover != nil {
 		r.handover(*s.Handover)
+	}
+	if s.Proof != nil {
+		r.field("proof", proofText(s.Proof))
+	}
+	for _, f := range s.Features {
+		if text := s.Flaky[f.ID]; text != "" && !f.Passes {
+			r.field("flaky", f.ID+": "+text)
+		}
 	}
 	r.field("project", s.Dir)
 	if s.Branch != "" && s.Branch != s.From {
@@ -106,22 +114,26 @@ func deviationText(reported, computed decimal.Decimal) string {
 	return text + ": compare with its bill"
 }
 
-// features writes one line a feature: [x] passes, [!] blocked, [ ] neither.
-func (r report) features(list []feature.Feature) {
+// features writes one line a feature: [x] passes, [~] flaky, [!] blocked, [ ]
+// none of these.
+func (r report) features(s runner.Status) {
+	list := s.Features
 	ids := 0
 	for _, f := range list {
 		ids = max(ids, width(plain(f.ID)))
 	}
 	for _, f := range list {
-		line := fmt.Sprintf("  %s %s  %s", mark(f), pad(plain(f.ID), ids), plain(f.Description))
+		line := fmt.Sprintf("  %s %s  %s", mark(f, s.Flaky[f.ID] != ""), pad(plain(f.ID), ids), plain(f.Description))
 		fmt.Fprintln(r.w, cut(line, r.columns))
 	}
 }
 
-func mark(f feature.Feature) string {
+func mark(f feature.Feature, flaky bool) string {
 	switch {
 	case f.Passes:
 		return "[x]"
+	case flaky:
+		return "[~]"
 	case f.Blocked:
 		return "[!]"
 	default:
@@ -145,6 +157,9 @@ func headline(s runner.Status) string {
 	if blocked := countBlocked(s.Features); blocked > 0 {
 		text += fmt.Sprintf(", %d blocked", blocked)
 	}
+	if flaky := countFlaky(s); flaky > 0 {
+		text += fmt.Sprintf(", %d flaky", flaky)
+	}
 	return text
 }
 
@@ -152,6 +167,16 @@ func countBlocked(list []feature.Feature) int {
 	n := 0
 	for _, f := range list {
 		if f.Blocked {
+			n++
+		}
+	}
+	return n
+}
+
+func countFlaky(s runner.Status) int {
+	n := 0
+	for _, f := range s.Features {
+		if !f.Passes && s.Flaky[f.ID] != "" {
 			n++
 		}
 	}

@@ -28,6 +28,9 @@ type State struct {
 	Red map[string]string `json:"red,omitempty"`
 	// Attempts counts the coding sessions of a feature, by id.
 	Attempts map[string]int `json:"attempts,omitempty"`
+	// Flaky says of a feature, by id, what its verify did when it gave different
+	// results on the same files. It is no part of it any more when the feature passes.
+	Flaky map[string]string `json:"flaky,omitempty"`
 }
 
 // stateFile is the state as it lies on disk.

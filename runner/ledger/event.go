@@ -7,6 +7,7 @@
 package ledger
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -41,7 +42,10 @@ const (
 	CommitEnd    Kind = "committed"      // Commit
 	Passed       Kind = "passed"         // Feature, Commit: the host saw it work
 	Blocked      Kind = "blocked"        // Feature, Text
-	Unpassed     Kind = "unpassed"       // Feature, Text: it worked once and does not now
+	Unblocked    Kind = "unblocked"      // Feature, Text: it gets one more session
+	Unpassed     Kind = "unpassed"       // Feature, Text, Commit: it worked once and does not now; the commit that broke it, where there is one
+	Flaky        Kind = "flaky"          // Feature, Text: its verify gave different results on the same files
+	Proved       Kind = "proved"         // Proof: everything was verified once more, at the end of a job or by `glovebox verify`
 	Branched     Kind = "branch"         // Branch: what the job's commits go on
 	Note         Kind = "note"           // Text: anything a person should know (the list was put back, no git, …)
 	SessionEnd   Kind = "session-end"    // Session
@@ -73,6 +77,7 @@ type Event struct {
 	Commit  *CommitInfo  `json:"commit,omitempty"`
 	End     *EndInfo     `json:"end,omitempty"`
 	Branch  *BranchInfo  `json:"branch,omitempty"`
+	Proof   *ProofInfo   `json:"proof,omitempty"`
 }
 
 // JobInfo says what a process works on, and with what.
@@ -87,7 +92,8 @@ type JobInfo struct {
 	Budget   string `json:"budget"` // USD
 	Version  string `json:"version"`
 	Resumed  bool   `json:"resumed,omitempty"`
-	Features int    `json:"features"` // how many were asked for
+	Features int    `json:"features"`         // how many were asked for
+	Accept   string `json:"accept,omitempty"` // SHA-256 of the user's own test
 }
 
 // BoxInfo is a box that was started.
@@ -100,7 +106,7 @@ type BoxInfo struct {
 
 // SessionInfo opens and closes a session.
 type SessionInfo struct {
-	Kind    string `json:"kind"`              // initializer, coding
+	Kind    string `json:"kind"`              // initializer, coding, acceptance
 	Attempt int    `json:"attempt,omitempty"` // of the same purpose, from 1
 	Ending  string `json:"ending,omitempty"`  // finish, turns, loop, no-calls, …: what ended it
 	Status  string `json:"status,omitempty"`  // done or blocked, as the model said on finish
@@ -168,10 +174,13 @@ type LimitInfo struct {
 
 // VerifyInfo is a verification by the host.
 type VerifyInfo struct {
-	Command string        `json:"command"`
-	Why     string        `json:"why"`            // red-check, before-session, finish, session-end, regression, final
-	Box     string        `json:"box,omitempty"`  // id
-	Tree    string        `json:"tree,omitempty"` // git's hash of the tree as the host computed it
+	Command string `json:"command"`
+	Why     string `json:"why"`            // red-check, before-session, finish, session-end, regression, baseline, again, final, acceptance
+	Box     string `json:"box,omitempty"`  // id
+	Tree    string `json:"tree,omitempty"` // git's hash of the tree as the host computed it
+	// Program is the same without the files that the host itself keeps in the
+	// workspace: two verifications with one Program saw the same files.
+	Program string        `json:"program,omitempty"`
 	Exit    int           `json:"exit"`
 	Passed  bool          `json:"passed"`
 	Output  string        `json:"output,omitempty"` // bounded
@@ -207,4 +216,59 @@ type BranchInfo struct {
 	Name string `json:"name,omitempty"` // "" is no branch: a HEAD that is detached
 	From string `json:"from,omitempty"` // the branch before, "" if there was none
 	Base string `json:"base"`           // the commit that the job begins at
+}
+
+// ProofInfo is the proof of everything at once.
+type ProofInfo struct {
+	Commit string `json:"commit,omitempty"` // "" where the image has no git
+	Tree   string `json:"tree"`
+	// Clone says that it was made in a fresh clone of the commit; Why says why
+	// not, and then it was made in a copy of the workspace.
+	Clone bool   `json:"clone"`
+	Why   string `json:"why,omitempty"`
+	// Dirty says that files of the commit are others in the workspace, and so
+	// in no proof.
+	Dirty    bool          `json:"dirty,omitempty"`
+	Features []ProofResult `json:"features"`
+	// Acceptance is the verdict of the user's own test; nil if there is none, or
+	// if a feature failed before it.
+	Acceptance *ProofResult `json:"acceptance,omitempty"`
+	// Reason says why nothing could be proved, whatever the features say.
+	Reason string `json:"reason,omitempty"`
+}
+
+// ProofResult is what came of one feature, or of the acceptance test.
+type ProofResult struct {
+	ID     string        `json:"id"`
+	Passed bool          `json:"passed"`
+	Flaky  bool          `json:"flaky,omitempty"`
+	How    string        `json:"how,omitempty"`    // how the command ended
+	Output string        `json:"output,omitempty"` // of a red one, bounded
+	Took   time.Duration `json:"took_ns"`
+}
+
+// Passed says that everything was proved.
+func (p *ProofInfo) Passed() bool {
+	return p.Reason == "" && len(p.Features) > 0 && len(p.Failed()) == 0
+}
+
+// Failed are the ids of what was not proved.
+func (p *ProofInfo) Failed() (ids []string) {
+	for _, r := range p.Features {
+		if !r.Passed {
+			ids = append(ids, r.ID)
+		}
+	}
+	if p.Acceptance != nil && !p.Acceptance.Passed {
+		ids = append(ids, p.Acceptance.ID)
+	}
+	return ids
+}
+
+// Where says in words where it was made.
+func (p *ProofInfo) Where() string {
+	if p.Clone {
+		return fmt.Sprintf("in a fresh clone of commit %.10s", p.Commit)
+	}
+	return "in a copy of the workspace (" + p.Why + ")"
 }

@@ -64,6 +64,12 @@ func what(e Event) string {
 		return verifyText(e)
 	case e.List != nil:
 		return joined(fmt.Sprintf("%d features: %s", len(e.List.IDs), strings.Join(e.List.IDs, ", ")), e.List.How, e.List.Note)
+	case e.Proof != nil:
+		return proofText(e.Proof)
+	case e.Kind == Unpassed:
+		return strings.TrimSpace(e.Feature + " " + e.Text)
+	case e.Commit != nil && (e.Kind == CommitStart || e.Kind == CommitEnd): // the message says whose it is
+		return strings.Join(strings.Fields(fmt.Sprintf("%.10s %s", e.Commit.Hash, e.Commit.Message)), " ")
 	case e.Commit != nil:
 		return strings.Join(strings.Fields(fmt.Sprintf("%s %.10s %s", e.Feature, e.Commit.Hash, e.Commit.Message)), " ")
 	case e.Branch != nil:
@@ -135,6 +141,22 @@ func verifyText(e Event) string {
 		verdict = "passes"
 	}
 	return fmt.Sprintf("%s (%s): %s, exit %d, %s", e.Feature, v.Why, verdict, v.Exit, seconds(v.Took))
+}
+
+func proofText(p *ProofInfo) string {
+	passed := 0
+	for _, r := range p.Features {
+		if r.Passed {
+			passed++
+		}
+	}
+	text := fmt.Sprintf("%d of %d features %s", passed, len(p.Features), p.Where())
+	if a := p.Acceptance; a != nil && !a.Passed {
+		text += ", the acceptance test failed"
+	} else if a != nil {
+		text += ", the acceptance test passed"
+	}
+	return joined(text, p.Reason)
 }
 
 // joined puts the parts that are not empty together.

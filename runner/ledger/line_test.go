@@ -44,6 +44,12 @@ func TestLine(t *testing.T) {
 			"-      committed      0123456789 add: done"},
 		{ledger.Event{Kind: ledger.SessionEnd, Session: 2, Feature: "add", Ended: &ledger.SessionInfo{Kind: "coding", Ending: "finish", Status: "done", Note: "a\nb"}},
 			"2      session-end    coding of add, ended by finish; done; a b"},
+		{ledger.Event{Kind: ledger.Flaky, Feature: "add", Text: "green, red, green"}, "-      flaky          add green, red, green"},
+		{ledger.Event{Kind: ledger.Unpassed, Feature: "add", Text: "broken by commit 0123456789", Commit: &ledger.CommitInfo{Hash: "0123456789abcdef"}},
+			"-      unpassed       add broken by commit 0123456789"},
+		{ledger.Event{Kind: ledger.Proved, Proof: &ledger.ProofInfo{Commit: "0123456789abcdef", Clone: true,
+			Features: []ledger.ProofResult{{ID: "add", Passed: true}, {ID: "list"}}, Acceptance: &ledger.ProofResult{}}},
+			"-      proved         1 of 2 features in a fresh clone of commit 0123456789, the acceptance test failed"},
 		{ledger.Event{Kind: ledger.JobEnd, End: &ledger.EndInfo{Outcome: "done"}}, "-      job-end        done, exit code 0"},
 		{ledger.Event{Kind: ledger.Blocked, Feature: "add", Text: "\x1b[2J\x1b]0;x\x07no \u202etool"}, "-      blocked        add no �tool"},
 	} {

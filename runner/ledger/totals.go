@@ -32,9 +32,10 @@ type Totals struct {
 	Worked    time.Duration // sum over the processes, first event to last
 	First     time.Time
 	LastEvent time.Time
-	Seq       int64    // of the last event
-	Job       *JobInfo // of the last process
-	End       *EndInfo // of the last process, nil while it runs or if it was killed
+	Seq       int64      // of the last event
+	Job       *JobInfo   // of the last process
+	End       *EndInfo   // of the last process, nil while it runs or if it was killed
+	Proof     *ProofInfo // the last one of everything
 	Branch    *BranchInfo
 
 	processStart  time.Time     // zero between processes
@@ -92,6 +93,8 @@ func (t *Totals) Add(e Event) {
 		t.End = e.End
 	case BoxStart:
 		t.Boxes++
+	case Proved:
+		t.Proof = e.Proof
 	case SessionStart:
 		t.Sessions++
 	case Request:
@@ -115,7 +118,8 @@ func (t *Totals) Add(e Event) {
 
 // work counts the time from a process's first event to its last. Notes and the
 // lending of the directory don't count by themselves: after a crash they are
-// written by the next process before it says that it has begun.
+// written by the next process before it says that it has begun, and like a
+// proof of everything by `glovebox verify`.
 // Nor does the time that was waited for a limit.
 func (t *Totals) work(e Event) {
 	if !t.waitStart.IsZero() && e.Kind != JobStart {
@@ -127,7 +131,7 @@ func (t *Totals) work(e Event) {
 		t.workedEarlier, t.processStart = t.Worked, e.Time
 	case Waiting:
 		t.waitStart = e.Time
-	case Note, Lent, GivenBack:
+	case Note, Lent, GivenBack, Proved:
 	default:
 		if d := e.Time.Sub(t.processStart); !t.processStart.IsZero() && t.workedEarlier+d > t.Worked {
 			t.Worked = t.workedEarlier + d

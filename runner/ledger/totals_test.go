@@ -129,6 +129,7 @@ func TestCounts(t *testing.T) {
 	step(time.Second, commit) // found made after a crash
 	step(8*time.Hour, ledger.Event{Kind: ledger.Note, Text: "the last line was torn"})
 	step(0, ledger.Event{Kind: ledger.GivenBack})
+	step(time.Hour, ledger.Event{Kind: ledger.Proved, Proof: &ledger.ProofInfo{Tree: "t"}}) // by a person, later
 	step(0, ledger.Event{Kind: ledger.JobStart, Job: &ledger.JobInfo{ID: "j", Resumed: true}})
 	step(0, ledger.Event{Kind: ledger.Waiting})
 	step(9*time.Hour, ledger.Event{Kind: ledger.Note}) // a limit was waited for: no work either
@@ -143,6 +144,9 @@ func TestCounts(t *testing.T) {
 	}
 	if got.Worked != 10*time.Second {
 		t.Errorf("worked %s, want 10s: the night between the processes is no work", got.Worked)
+	}
+	if got.Proof == nil || got.Proof.Tree != "t" {
+		t.Errorf("the last proof is %+v", got.Proof)
 	}
 	if !got.Job.Resumed || got.Seq != int64(len(events)) || !got.LastEvent.Equal(at) {
 		t.Errorf("last: %+v", got)

@@ -44,7 +44,7 @@ type Script struct {
 // Session is the model's part in one kind of session, and in a coding session
 // for one feature.
 type Session struct {
-	Kind    string `yaml:"kind"`    // initializer or coding
+	Kind    string `yaml:"kind"`    // initializer, coding or acceptance
 	Feature string `yaml:"feature"` // of a coding session
 	Turns   []Turn `yaml:"turns"`
 }
@@ -167,8 +167,8 @@ func (s *Script) check() error {
 
 func (s *Session) check() error {
 	switch {
-	case s.Kind != "initializer" && s.Kind != "coding":
-		return fmt.Errorf("kind %q: initializer and coding are known", s.Kind)
+	case s.Kind != "initializer" && s.Kind != "coding" && s.Kind != "acceptance":
+		return fmt.Errorf("kind %q: initializer, coding and acceptance are known", s.Kind)
 	case (s.Kind == "coding") != (s.Feature != ""):
 		return errors.New("a coding session has a feature, an initializer has none")
 	}
