@@ -439,7 +439,8 @@ func TestCancelEndsEveryWait(t *testing.T) {
 			defer s.Close()
 			owner, release := context.WithCancel(context.Background())
 			defer release()
-			m, info, err := provider.Resolve(owner, "openrouter/a/b", func(string) string { return "sk-or-test" }, provider.Options{BaseURL: s.URL + "/v1"})
+			m, info, err := provider.Resolve(owner, "openrouter/a/b", func(string) string { return "sk-or-test" }, provider.Options{
+				Wrap: func(next http.RoundTripper) http.RoundTripper { return detour{to: s.URL + "/v1", next: next} }})
 			if err != nil {
 				t.Fatal(err)
 			}
