@@ -22,6 +22,9 @@ func (j *job) restore() error {
 		return err
 	}
 	if j.list.Approved == "" {
+		if j.o.SignedOff != nil {
+			return j.putBack(publicList, feature.Public(j.o.SignedOff), 0o644)
+		}
 		return nil
 	}
 	if err := j.putBack(publicList, feature.Public(j.list.Features), 0o644); err != nil {
@@ -49,8 +52,8 @@ func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
 	if err := j.files.write(name, data, perm); err != nil {
 		return fmt.Errorf("put back %s: %w", name, err)
 	}
-	if missing && name == specInWorkspace {
-		return nil
+	if missing && (name == specInWorkspace || j.list.Approved == "") {
+		return nil // it is put there for the first time
 	}
 	return j.note(name + " had been changed and was put back")
 }

@@ -18,6 +18,7 @@ type history struct {
 	commit   string                  // the last one made by the host
 	faults   int                     // sessions in a row that a provider's error ended
 	plan     string                  // how the last initializer session ended
+	red      map[string]string       // what each verify printed before the work
 	model    string                  // of the last process
 	text     bool                    // and whether it called tools in words
 	called   bool                    // or at all
@@ -36,6 +37,15 @@ func (h *history) add(e ledger.Event) {
 	case ledger.CommitEnd:
 		if e.Commit != nil {
 			h.commit = e.Commit.Hash
+		}
+	case ledger.Remarked:
+		h.planned = 0 // another plan, another try
+	case ledger.VerifyEnd:
+		if e.Verify != nil && e.Verify.Why == whyRedCheck {
+			if h.red == nil {
+				h.red = map[string]string{}
+			}
+			h.red[e.Feature] = e.Verify.Output
 		}
 	case ledger.SessionEnd:
 		if e.Ended != nil {

@@ -33,6 +33,8 @@ type job struct {
 	ledger     *ledger.Ledger
 	past       history
 	list       feature.State
+	old        []feature.Old // the predecessor's list, if the project came with one
+	lastFault  string        // of the last list that was not taken
 	model      model.Model
 	records    model.Records // of the provider; nil if it keeps none
 	settlement *model.Settlement

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -299,15 +298,15 @@ func TestRejectedListEndsTheJob(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, greeter)
 	asked := 0
-	w.o.Approve = func(_ context.Context, list []feature.Feature, note string) error {
+	w.o.Approve = func(_ context.Context, p Proposal) (Answer, error) {
 		asked++
-		if len(list) != 2 || note != "nothing is left out" {
-			t.Errorf("asked about %v, %q", list, note)
+		if len(p.Features) != 2 || p.Note != "nothing is left out" {
+			t.Errorf("asked about %+v", p)
 		}
 		if asked == 1 {
-			return &Error{Outcome: Rejected, Reason: "the list was rejected"}
+			return Answer{}, &Error{Outcome: Rejected, Reason: "the list was rejected"}
 		}
-		return nil
+		return Answer{}, nil
 	}
 	w.ends(Rejected)
 	w.done() // asked again, not planned again

@@ -50,6 +50,7 @@ const (
 	specInPlan   = 24 << 10 // bytes of the spec shown to the initializer
 	specInCoding = 8 << 10  // and to a coding session, else its head and where it lies
 	noteBytes    = 600      // of one finish note
+	remarkMax    = 4 << 10  // of what a person says of a list
 	notesFile    = 8 << 10  // progress.md
 	notesShown   = 2 << 10
 	commitsShown = 8

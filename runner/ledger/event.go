@@ -36,6 +36,7 @@ const (
 	VerifyStart  Kind = "verify"         // Verify: the host runs a feature's command in a new box
 	VerifyEnd    Kind = "verdict"        // Verify
 	Listed       Kind = "listed"         // List: the initializer's list passed the checks
+	Remarked     Kind = "remark"         // List, Text: a person wants another list, and says what is to be different
 	Approved     Kind = "approved"       // List: and was accepted
 	CommitStart  Kind = "commit"         // Commit: Tree and Message are about to be committed
 	CommitEnd    Kind = "committed"      // Commit
@@ -181,7 +182,8 @@ type VerifyInfo struct {
 type ListInfo struct {
 	Hash string   `json:"hash"`
 	IDs  []string `json:"ids"`
-	How  string   `json:"how,omitempty"`  // yes-flag, person
+	How  string   `json:"how,omitempty"`  // yes-flag, person, file
+	By   string   `json:"by,omitempty"`   // user name and uid of who ran the command
 	Note string   `json:"note,omitempty"` // what the list does not cover, in the initializer's words
 }
 

@@ -63,7 +63,7 @@ func what(e Event) string {
 	case e.Verify != nil:
 		return verifyText(e)
 	case e.List != nil:
-		return joined(fmt.Sprintf("%d features: %s", len(e.List.IDs), strings.Join(e.List.IDs, ", ")), e.List.How, e.List.Note)
+		return joined(fmt.Sprintf("%d features: %s", len(e.List.IDs), strings.Join(e.List.IDs, ", ")), byText(e.List), e.Text, e.List.Note)
 	case e.Commit != nil:
 		return strings.Join(strings.Fields(fmt.Sprintf("%s %.10s %s", e.Feature, e.Commit.Hash, e.Commit.Message)), " ")
 	case e.End != nil:
@@ -71,6 +71,14 @@ func what(e Event) string {
 	default:
 		return strings.TrimSpace(e.Feature + " " + e.Text)
 	}
+}
+
+// byText is how a list was accepted or changed, and by whom.
+func byText(l *ListInfo) string {
+	if l.How == "" || l.By == "" {
+		return l.How
+	}
+	return fmt.Sprintf("%s, by %s, hash %.12s", l.How, l.By, l.Hash)
 }
 
 func jobText(j *JobInfo) string {
