@@ -172,7 +172,7 @@ func difference(given, has []feature.Feature) string {
 		case i < 0:
 			words = append(words, g.ID+" is new")
 		case feature.Hash([]feature.Feature{g}) != feature.Hash([]feature.Feature{has[i]}):
-			words = append(words, g.ID+" is another")
+			words = append(words, g.ID+" differs")
 		}
 	}
 	for _, h := range has {

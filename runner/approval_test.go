@@ -211,3 +211,73 @@ func mustJSON(t *testing.T, text string, into any) {
 	t.Helper()
 	must(t, json.Unmarshal([]byte(text), into))
 }
+
+// What a person changes of an accepted list is recorded with who did, passes no
+// more, and counts only once its verify was seen failing before the work.
+func TestEditedLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	w.done()
+	before, _ := ReadStatus(w.o.Dir)
+	edit := func(change func(feature.List)) (bool, error) {
+		return EditList(w.o.Dir, "ada (uid 1)", nil, func(list []feature.Feature, problems []string) ([]byte, error) {
+			if len(problems) > 0 {
+				t.Errorf("problems %q", problems)
+				return nil, nil
+			}
+			change(list)
+			return feature.Public(list), nil
+		})
+	}
+	if changed, err := edit(func(l feature.List) { l[1].Verify = "test -e README.md" }); err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	s, err := ReadStatus(w.o.Dir)
+	if err != nil || !s.Features[0].Passes || s.Features[1].Passes || s.ApprovedHash != before.ListHash || s.ListHash == before.ListHash {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if e := w.ends(Usage); !strings.Contains(e.Reason, "bye: verify passes before anything is built") {
+		t.Error(e)
+	}
+	if _, err := edit(func(l feature.List) { l[1].Verify = `sh bye.sh | grep -x bye` }); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.done(); s.Passing() != 2 {
+		t.Errorf("%d pass", s.Passing())
+	}
+	events, err := ReadLedger(w.o.Dir)
+	must(t, err)
+	edits := 0
+	for _, e := range events {
+		if e.Kind == ledger.Edited {
+			edits++
+			if e.List.By != "ada (uid 1)" || e.Text != "bye differs" || e.Time.IsZero() || len(e.List.Hash) != 64 {
+				t.Errorf("recorded %+v", e)
+			}
+		}
+	}
+	if edits != 2 {
+		t.Errorf("%d edits are recorded", edits)
+	}
+}
+
+// While a process works on a job its list is not edited.
+func TestEditNeedsTheLock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	tried := false
+	w.on = func(e ledger.Event) {
+		if e.Kind != ledger.Approved {
+			return
+		}
+		tried = true
+		_, err := EditList(w.o.Dir, "", nil, func([]feature.Feature, []string) ([]byte, error) { return nil, nil })
+		if err == nil || !strings.Contains(err.Error(), "another process") {
+			t.Errorf("edited while it runs: %v", err)
+		}
+	}
+	w.done()
+	if !tried {
+		t.Error("never tried")
+	}
+}

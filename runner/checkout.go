@@ -21,8 +21,9 @@ const proofDir = "proof"
 // run in it, not in the workspace: what git does not have, and what an earlier
 // verification left behind, proves nothing.
 type checkout struct {
-	dir    string // on the host
-	volume string // where boxes have it, if not there
+	dir    string    // on the host
+	volume string    // where boxes have it, if not there
+	from   workspace // where the files are copied from
 	files  workspace
 	meter  *sandbox.DirMeter
 	disk   *sandbox.Disk // the copy has a quota of its own
@@ -31,11 +32,11 @@ type checkout struct {
 	init   string // how init.sh failed
 }
 
-// newCheckout copies the staged files. The host hashes what it copies: a file
+// newCheckout copies the staged files of from. The host hashes what it copies: a file
 // that is not what git would commit is refused. Without a .git, the copy can't
 // be mistaken for the project.
-func (j *job) newCheckout(ctx context.Context, s staged) (*checkout, error) {
-	c := &checkout{dir: filepath.Join(j.o.Dir, stateDir, proofDir), s: s}
+func (j *job) newCheckout(ctx context.Context, s staged, from workspace) (*checkout, error) {
+	c := &checkout{dir: filepath.Join(j.o.Dir, stateDir, proofDir), from: from, s: s}
 	if err := c.renew(ctx, j); err != nil {
 		return nil, errors.Join(err, c.close(j))
 	}
@@ -59,7 +60,7 @@ func (c *checkout) renew(ctx context.Context, j *job) error {
 		return err
 	}
 	c.disk = sandbox.NewDisk(j.o.Limits, c.meter)
-	if err := c.fill(ctx, j.files); err != nil {
+	if err := c.fill(ctx); err != nil {
 		return err
 	}
 	if c.volume, err = j.volumes.forProof(ctx, root); err != nil {
@@ -111,13 +112,13 @@ func (c *checkout) close(j *job) error {
 	return errors.Join(err, j.removeCheckout())
 }
 
-func (c *checkout) fill(ctx context.Context, from workspace) error {
+func (c *checkout) fill(ctx context.Context) error {
 	if err := c.files.chown(c.files.root, "."); err != nil {
 		return err
 	}
 	left := int64(proofMax)
 	for _, e := range c.s.entries {
-		size, err := c.copyFile(ctx, from, e, left)
+		size, err := c.copyFile(ctx, c.from, e, left)
 		if err != nil {
 			return err
 		}

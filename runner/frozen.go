@@ -127,16 +127,11 @@ func (j *job) frozen() (names []string, err error) {
 
 // unfreeze puts one grader back.
 func (j *job) unfreeze(name string) error {
-	keep := path.Join(frozenDir, name)
-	data, err := atomicfile.Read(j.state.root, keep, frozenMax)
-	if err != nil {
-		return fmt.Errorf("read the frozen copy of %s: %w", name, err)
-	}
-	info, err := j.state.root.Lstat(keep)
+	g, err := j.grader(name)
 	if err != nil {
 		return err
 	}
-	return j.putBack(name, data, plainMode(info))
+	return j.putBack(g.path, g.data, g.perm)
 }
 
 // checkGraders makes sure that the staged tree has the graders that were

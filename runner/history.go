@@ -11,17 +11,20 @@ import (
 // history is what the loop needs to remember of the job's past. It is read
 // from the ledger and kept up by every event, so it is the same after a crash.
 type history struct {
-	sessions int                     // that began
-	planned  int                     // initializer sessions that ended
-	last     map[string]*lastAttempt // of each feature's last session
-	noted    []string                // a paragraph a session
-	commit   string                  // the last one made by the host
-	faults   int                     // sessions in a row that a provider's error ended
-	plan     string                  // how the last initializer session ended
-	red      map[string]string       // what each verify printed before the work
-	model    string                  // of the last process
-	text     bool                    // and whether it called tools in words
-	called   bool                    // or at all
+	sessions int                          // that began
+	planned  int                          // initializer sessions that ended
+	last     map[string]*lastAttempt      // of each feature's last session
+	noted    []string                     // a paragraph a session
+	commit   string                       // the last one made by the host
+	made     ledger.CommitInfo            // the same, whole
+	accepted ledger.CommitInfo            // the one that the list was accepted with
+	before   map[string]ledger.CommitInfo // the one before a feature's first session
+	faults   int                          // sessions in a row that a provider's error ended
+	plan     string                       // how the last initializer session ended
+	red      map[string]string            // what each verify printed before the work
+	model    string                       // of the last process
+	text     bool                         // and whether it called tools in words
+	called   bool                         // or at all
 }
 
 func (h *history) add(e ledger.Event) {
@@ -34,9 +37,17 @@ func (h *history) add(e ledger.Event) {
 		h.called = true
 	case ledger.SessionStart:
 		h.sessions = max(h.sessions, e.Session)
+		if _, begun := h.before[e.Feature]; e.Feature != "" && !begun {
+			if h.before == nil {
+				h.before = map[string]ledger.CommitInfo{}
+			}
+			h.before[e.Feature] = h.made
+		}
+	case ledger.Approved:
+		h.accepted = h.made
 	case ledger.CommitEnd:
 		if e.Commit != nil {
-			h.commit = e.Commit.Hash
+			h.commit, h.made = e.Commit.Hash, *e.Commit
 		}
 	case ledger.Remarked:
 		h.planned = 0 // another plan, another try

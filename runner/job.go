@@ -158,6 +158,9 @@ func (j *job) work(ctx context.Context) (err error) {
 	if err := j.plan(ctx); err != nil {
 		return err
 	}
+	if err := j.seeEdited(ctx); err != nil {
+		return err
+	}
 	return j.build(ctx)
 }
 

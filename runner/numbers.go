@@ -73,6 +73,7 @@ const (
 	listingMax = 16 << 20 // bytes of git's list of a tree: about 150,000 files
 	frozenMax  = 1 << 20  // bytes of one frozen file
 	listMax    = 1 << 20  // bytes of feature_list.json
+	specMax    = 1 << 20  // bytes of a spec, see [Spec]
 )
 
 // initializerTurns grows with the list: each feature is a test to write.

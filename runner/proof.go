@@ -115,7 +115,7 @@ func (j *job) onCopy(ctx context.Context, use func(*checkout) error) (err error)
 	if err := j.checkGraders(ctx, s.entries); err != nil {
 		return err
 	}
-	c, err := j.newCheckout(ctx, s)
+	c, err := j.newCheckout(ctx, s, j.files)
 	if err != nil {
 		return err
 	}

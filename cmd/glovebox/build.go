@@ -10,7 +10,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/glovebox-run/glovebox/runner"
-	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/runner/model/provider"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -97,10 +96,9 @@ func (a *app) options(o order, spec runner.Spec, dir string) runner.Options {
 	if options.Loop = o.loop; o.loop == 0 {
 		options.Loop = -1 // as asked for, not as by default
 	}
+	options.SignedOff, options.Person = o.signedOff, person()
 	if !o.yes {
-		options.Approve = func(ctx context.Context, list []feature.Feature, note string) error {
-			return a.approve(ctx, dir, list, note)
-		}
+		options.Approve = (&dialogue{a: a, dir: dir}).approve
 	}
 	return options
 }

@@ -68,6 +68,10 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 		if e.List != nil {
 			return noColour, "planned", plain(strings.Join(e.List.IDs, ", "))
 		}
+	case ledger.Remarked:
+		return noColour, "again", plain(e.Text)
+	case ledger.Edited:
+		return yellow, "edited", plain(e.Text)
 	case ledger.Approved:
 		if e.List != nil {
 			return noColour, "accepted", howAccepted(e.List.How)
@@ -183,6 +187,8 @@ func howAccepted(how string) string {
 		return "as it is (--yes)"
 	case "person":
 		return "by you"
+	case "file":
+		return "as it was signed off (--approve)"
 	default:
 		return plain(how)
 	}

@@ -46,6 +46,9 @@ func (a *app) runAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.signedOff, err = readSignedOff(o.approve, dir); err != nil {
+		return err
+	}
 	if err := recoverLoan(dir, state); err != nil {
 		return err
 	}
@@ -107,7 +110,10 @@ func (a *app) mayApprove(o order, dir string, state projectState) error {
 			return nil
 		}
 	}
-	return usage("give --yes to accept the planned features unseen, or run it on a terminal", "there is no terminal to ask whether the planned features are right")
+	if o.signedOff != nil {
+		return nil
+	}
+	return usage("give --yes to accept the planned features unseen, --approve FILE, or run it on a terminal", "there is no terminal to ask whether the planned features are right")
 }
 
 // askForeign asks before a directory with unknown files becomes a project.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/glovebox-run/glovebox/images"
 	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/model/provider"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
@@ -47,6 +48,8 @@ type order struct {
 	loop           int
 	features       int
 	tools          runner.ToolMode
+	approve        string            // file
+	signedOff      []feature.Feature // that it holds
 	yes, json      bool
 	quiet, verbose bool
 }
@@ -93,6 +96,7 @@ func runFlags() []cli.Flag {
 		text("disk", "4g", "`SIZE` of all files of project and home"),
 		text("timeout", "2m", "`TIME` for a command that names none"),
 		text("record", "", "`FILE` for the raw traffic with the provider, no keys"),
+		text("approve", "", "`FILE`: features that were signed off before"),
 		flag("yes", "accept the planned features, and files in DIR, unseen"),
 		flag("json", "events as JSON lines on stdout"),
 		flag("quiet", "no progress", "q"),
@@ -111,7 +115,7 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		baseURL: c.String("base-url"), price: c.String("price"),
 		image: c.String("image"), runtime: c.String("runtime"),
 		effort: c.String("effort"), upstreams: *c.Generic("provider").(*wordList), blockPaid: a.blockPaid(c.Bool("block-paid")),
-		wait: c.Bool("wait"), record: c.String("record"),
+		wait: c.Bool("wait"), record: c.String("record"), approve: c.String("approve"),
 		yes: c.Bool("yes"), json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
 	}
 	if o.model == "" {
@@ -127,6 +131,10 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		return o, usage("for example --model openrouter/vendor/model:free, ollama/qwen3, or scripted/todo, which needs no key", "run: --model is missing")
 	case o.image == "":
 		return o, usage(imageHint, "run: --image is empty")
+	case c.IsSet("approve") && o.approve == "":
+		return o, usage("for example --approve agreed.json", "run: --approve names no file")
+	case o.approve != "" && c.IsSet("features"):
+		return o, usage("leave --features out: the list says how many", "run: --approve and --features contradict each other")
 	case o.quiet && o.verbose:
 		return o, usage("give one of them", "run: --quiet and --verbose contradict each other")
 	}

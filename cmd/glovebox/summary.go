@@ -48,6 +48,9 @@ func (r report) write(s runner.Status) {
 	if s.Deviates {
 		r.field("", deviationText(s.Reported, s.Computed))
 	}
+	if s.Approved {
+		r.field("list", listText(s))
+	}
 	if s.Note != "" {
 		r.field("uncovered", "in the planner's words: "+s.Note)
 	}

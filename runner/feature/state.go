@@ -30,6 +30,8 @@ type State struct {
 	Remark string `json:"remark,omitempty"`
 	// Red is the last line that each verify printed when it was seen failing before the work began, by id.
 	Red map[string]string `json:"red,omitempty"`
+	// Unseen are features whose verify a person has changed since and that nobody has seen failing yet.
+	Unseen []string `json:"unseen,omitempty"`
 	// Attempts counts the coding sessions of a feature, by id.
 	Attempts map[string]int `json:"attempts,omitempty"`
 }

@@ -38,6 +38,7 @@ const (
 	Listed       Kind = "listed"         // List: the initializer's list passed the checks
 	Remarked     Kind = "remark"         // List, Text: a person wants another list, and says what is to be different
 	Approved     Kind = "approved"       // List: and was accepted
+	Edited       Kind = "edited"         // List, Text: a person has changed the accepted list, and what
 	CommitStart  Kind = "commit"         // Commit: Tree and Message are about to be committed
 	CommitEnd    Kind = "committed"      // Commit
 	Passed       Kind = "passed"         // Feature, Commit: the host saw it work
