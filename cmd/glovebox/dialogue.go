@@ -93,10 +93,15 @@ func (d *dialogue) edit(ctx context.Context, p runner.Proposal) (*runner.Answer,
 	if text == nil {
 		text = feature.Public(p.Features)
 	}
-	var err error
-	if d.draft, err = d.a.editList(ctx, d.dir, p.Features, text); err != nil || d.draft == nil {
+	edited, err := d.a.editList(ctx, d.dir, p.Features, text)
+	if err != nil && ctx.Err() == nil { // the question is still open
+		d.a.screen.Print(failureText(explain(err)))
+		return nil, true, nil
+	}
+	if err != nil || edited == nil {
 		return nil, true, err
 	}
+	d.draft = edited
 	return &runner.Answer{List: d.draft}, true, nil
 }
 

@@ -44,8 +44,7 @@ func (a *app) editList(ctx context.Context, dir string, was []feature.Feature, t
 	for {
 		var err error
 		if text, err = a.edit(ctx, dir, text); err != nil {
-			a.screen.Print(failureText(explain(err)))
-			return nil, ctx.Err()
+			return nil, err
 		}
 		list, problems := feature.Parse(text, feature.AnyNumber)
 		if len(problems) == 0 {
