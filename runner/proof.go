@@ -58,6 +58,10 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 			v.passed = false
 			v.output += "\n[" + tool.ProofFullText(r, j.o.Limits) + "]"
 		}
+		if v.passed && ranNoTest(r.Output()) {
+			v.passed, v.how = false, "ran no test"
+			v.output += "\n[verify exited 0, but its test runner ran no test]"
+		}
 		result.Limits = limitInfo(tool.Hits(r, j.o.Limits))
 		if !v.passed && c.init != "" {
 			v.output += "\n[init.sh on this copy " + c.init + "]"

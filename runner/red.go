@@ -39,6 +39,8 @@ func redFault(f feature.Feature, v verdict) string {
 		return fmt.Sprintf("verify can't run (exit %d): a command in it is not there", v.exit)
 	case v.exit == -1:
 		return "verify " + v.how + ": it must end by itself"
+	case ranNoTest(v.output):
+		return "verify runs no test: write the tests that it should find"
 	case v.exit == 0:
 		return "verify " + v.how
 	case strings.Contains(f.Verify, "pytest") && (v.exit == 4 || v.exit == 5):
