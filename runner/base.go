@@ -59,7 +59,7 @@ func (j *job) onCommit(ctx context.Context, c ledger.CommitInfo, graders []grade
 	if err != nil {
 		return refuse("%s", err.Error())
 	}
-	copied, err := j.newCheckout(ctx, staged{tree: tree, entries: entries}, base)
+	copied, err := j.newCheckout(ctx, proofDir, staged{tree: tree, entries: entries}, base)
 	if err != nil {
 		return err
 	}

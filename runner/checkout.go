@@ -21,6 +21,7 @@ const proofDir = "proof"
 // run in it, not in the workspace: what git does not have, and what an earlier
 // verification left behind, proves nothing.
 type checkout struct {
+	name   string    // in the state
 	dir    string    // on the host
 	volume string    // where boxes have it, if not there
 	from   workspace // where the files are copied from
@@ -35,8 +36,8 @@ type checkout struct {
 // newCheckout copies the staged files of from. The host hashes what it copies: a file
 // that is not what git would commit is refused. Without a .git, the copy can't
 // be mistaken for the project.
-func (j *job) newCheckout(ctx context.Context, s staged, from workspace) (*checkout, error) {
-	c := &checkout{dir: filepath.Join(j.o.Dir, stateDir, proofDir), from: from, s: s}
+func (j *job) newCheckout(ctx context.Context, name string, s staged, from workspace) (*checkout, error) {
+	c := &checkout{name: name, dir: filepath.Join(j.o.Dir, stateDir, name), from: from, s: s}
 	if err := c.renew(ctx, j); err != nil {
 		return nil, errors.Join(err, c.close(j))
 	}
@@ -48,10 +49,10 @@ func (c *checkout) renew(ctx context.Context, j *job) error {
 	if err := c.close(j); err != nil {
 		return err
 	}
-	if err := j.state.root.Mkdir(proofDir, 0o755); err != nil {
+	if err := j.state.root.Mkdir(c.name, 0o755); err != nil {
 		return err
 	}
-	root, err := j.state.root.OpenRoot(proofDir)
+	root, err := j.state.root.OpenRoot(c.name)
 	if err != nil {
 		return err
 	}
@@ -73,8 +74,8 @@ func (c *checkout) renew(ctx context.Context, j *job) error {
 }
 
 // removeCheckout removes the copy; one that a crash left behind too.
-func (j *job) removeCheckout() error {
-	root, err := j.state.root.OpenRoot(proofDir)
+func (j *job) removeCheckout(name string) error {
+	root, err := j.state.root.OpenRoot(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -82,12 +83,12 @@ func (j *job) removeCheckout() error {
 		err = openUp(root)
 		root.Close()
 	}
-	if removed := j.state.root.RemoveAll(proofDir); removed == nil {
+	if removed := j.state.root.RemoveAll(name); removed == nil {
 		return nil
 	}
 	// Too deep to be removed, say. It must not be in the way of the next one.
 	j.log.Warn("a copy for proofs could not be removed", "error", err)
-	return j.state.root.Rename(proofDir, proofDir+"-"+rand.Text())
+	return j.state.root.Rename(name, name+"-"+rand.Text())
 }
 
 // openUp makes directories that a verification closed removable again.
@@ -109,7 +110,7 @@ func (c *checkout) close(j *job) error {
 	if c.meter != nil {
 		c.meter.Close()
 	}
-	return errors.Join(err, j.removeCheckout())
+	return errors.Join(err, j.removeCheckout(c.name))
 }
 
 func (c *checkout) fill(ctx context.Context) error {

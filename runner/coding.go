@@ -94,8 +94,17 @@ func (j *job) buildFeature(ctx context.Context, f feature.Feature) (blocked bool
 		if v.passed { // building another feature often makes this one green: no session is needed
 			return false, j.unpassAll(broken, "before the session for "+f.ID)
 		}
-		if attempts := j.list.Attempts[f.ID]; attempts >= codingAttempts {
-			return true, j.block(f, fmt.Sprintf("%d sessions did not make it pass; verify %s: %s", attempts, v.how, lastLine(v.output)))
+		if why := j.givenUp(f, v); why != "" {
+			revised, err := j.settle(ctx, f, why, v)
+			if err != nil {
+				return false, err
+			}
+			if !revised {
+				delete(j.list.Disputes, f.ID)
+				return true, j.block(f, why)
+			}
+			f, _ = feature.Find(j.list.Features, f.ID)
+			continue
 		}
 		passed, blocked, err := j.buildOnce(ctx, f, v)
 		if err != nil || passed || blocked {
@@ -154,7 +163,11 @@ func (j *job) afterSession(f feature.Feature, attempt int, end ending, passed bo
 	if err := j.writeNotes(); err != nil {
 		return false, false, err
 	}
-	if !passed && end.status == tool.StatusBlocked {
+	if !passed && end.status == tool.StatusBlocked && disputes(f, end.note) {
+		if err := j.dispute(f, end.note); err != nil {
+			return false, false, err
+		}
+	} else if !passed && end.status == tool.StatusBlocked {
 		if err := j.block(f, end.note); err != nil {
 			return false, false, err
 		}

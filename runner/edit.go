@@ -80,7 +80,7 @@ func (j *job) replaceList(list feature.List) error {
 		f := &list[i]
 		at := slices.IndexFunc(was, func(o feature.Feature) bool { return o.ID == f.ID })
 		if at >= 0 && was[at].Verify == f.Verify && slices.Equal(was[at].Frozen, f.Frozen) {
-			f.Passes = was[at].Passes
+			f.Passes, f.Revised = was[at].Passes, was[at].Revised
 			if feature.Hash(list[i:i+1]) == feature.Hash(was[at:at+1]) {
 				f.Blocked = was[at].Blocked
 				continue
@@ -89,6 +89,8 @@ func (j *job) replaceList(list feature.List) error {
 			j.list.Unseen = append(j.list.Unseen, f.ID)
 		}
 		delete(j.list.Attempts, f.ID)
+		delete(j.list.Disputes, f.ID)
+		j.list.Tried = slices.DeleteFunc(j.list.Tried, func(id string) bool { return id == f.ID })
 	}
 	if err := j.freezeNew(list); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/glovebox-run/glovebox/runner/atomicfile"
 	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/ledger"
 )
 
 // restore puts back what belongs to the host: the spec, the list and the
@@ -55,7 +56,7 @@ func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
 	if missing && (name == specInWorkspace || j.list.Approved == "") {
 		return nil // it is put there for the first time
 	}
-	return j.note(name + " had been changed and was put back")
+	return j.record(ledger.Event{Kind: ledger.PutBack, Session: j.session, Text: name})
 }
 
 // freeze copies the graders to the state, where no box reaches them: what the
@@ -90,11 +91,16 @@ func (j *job) freezeOne(name string) error {
 	if err != nil {
 		return err
 	}
-	keep := path.Join(frozenDir, name)
+	return j.keepGrader(grader{path: name, data: data, perm: plainMode(info)})
+}
+
+// keepGrader copies a grader to the state.
+func (j *job) keepGrader(g grader) error {
+	keep := path.Join(frozenDir, g.path)
 	if err := j.state.root.MkdirAll(path.Dir(keep), 0o700); err != nil {
 		return err
 	}
-	return atomicfile.Write(j.state.root, keep, data, plainMode(info))
+	return atomicfile.Write(j.state.root, keep, g.data, g.perm)
 }
 
 // plainMode is the mode of a file as git knows it.

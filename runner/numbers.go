@@ -11,6 +11,7 @@ const (
 	redFinishes         = 6 // times a session may claim done and be wrong
 	blockedInRow        = 3 // later features usually need earlier ones: stop wasting a night
 	codingTurns         = 60
+	revisionTurns       = 30
 	initializerTurnsMin = 46
 	initializerTurnsMax = 100
 	callsPerReply       = 64

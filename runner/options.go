@@ -55,7 +55,11 @@ type Options struct {
 	// SignedOff is a list that a person has accepted before (--approve): the job
 	// takes exactly it. nil: the initializer makes the list.
 	SignedOff []feature.Feature
-	Person    string // who runs this, for the ledger: user name and uid
+	// Dispute asks a person who has accepted the list whether the test of a
+	// feature may be revised: why it is given up, and what its verify prints.
+	// nil: it may not.
+	Dispute func(ctx context.Context, f feature.Feature, why, output string) (bool, error)
+	Person  string // who runs this, for the ledger: user name and uid
 
 	// Observe is told every event right after it is on disk. It must be quick.
 	Observe func(ledger.Event)
@@ -117,8 +121,9 @@ type Status struct {
 	ApprovedBy   string          `json:"approved_by,omitempty"`
 	ApprovedHash string          `json:"approved_hash,omitempty"`
 	ListHash     string          `json:"list_hash,omitempty"`
-	Running      bool            `json:"running"` // a process holds the job's lock
-	Lent         bool            `json:"lent"`    // the directory still belongs to the box's user
+	PutBack      []string        `json:"put_back,omitempty"` // files of the host that sessions had changed
+	Running      bool            `json:"running"`            // a process holds the job's lock
+	Lent         bool            `json:"lent"`               // the directory still belongs to the box's user
 	Sessions     int             `json:"sessions"`
 	Turns        int             `json:"turns"`
 	Calls        int             `json:"calls"`

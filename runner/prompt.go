@@ -19,12 +19,18 @@ const (
 )
 
 // hostFiles are what a session can't change for good.
-func (j *job) hostFiles(kind string) []string {
+func (j *job) hostFiles(kind string, now feature.Feature) []string {
 	if kind == initializer && j.o.SignedOff == nil {
 		return []string{specInWorkspace, notesName}
 	}
-	names := []string{specInWorkspace, notesName, publicList}
+	names := []string{specInWorkspace, notesName}
+	if kind != revision {
+		names = append(names, publicList)
+	}
 	for _, f := range j.list.Features {
+		if kind == revision && f.ID == now.ID {
+			continue
+		}
 		names = append(names, f.Frozen...)
 	}
 	return names

@@ -119,7 +119,7 @@ func (j *job) onCopy(ctx context.Context, use func(*checkout) error) (err error)
 	if err := j.checkGraders(ctx, s.entries); err != nil {
 		return err
 	}
-	c, err := j.newCheckout(ctx, s, j.files)
+	c, err := j.newCheckout(ctx, proofDir, s, j.files)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func statusOf(dir string, record jobRecord, list feature.State, t ledger.Totals)
 		ApprovedHow: list.Approved, ApprovedBy: list.By, ApprovedHash: list.AcceptedHash, ListHash: list.Hash,
 		Sessions: t.Sessions, Turns: t.Turns, Calls: t.Calls, Boxes: t.Boxes, Commits: t.Commits,
 		Seconds: t.Worked.Seconds(), Prompt: t.Prompt, Output: t.Completion, Cached: t.Cached,
-		Spent: t.Spent(), Unsettled: t.Unsettled(), Lost: t.Lost, Reported: t.Reported, Computed: t.Computed, Deviates: t.Deviates,
+		Spent: t.Spent(), Unsettled: t.Unsettled(), Lost: t.Lost, Reported: t.Reported, Computed: t.Computed, Deviates: t.Deviates, PutBack: t.PutBack,
 	}
 	if !t.LastEvent.IsZero() {
 		s.LastEvent = t.LastEvent.Format("2006-01-02 15:04:05Z07:00")

@@ -98,7 +98,11 @@ func (a *app) options(o order, spec runner.Spec, dir string) runner.Options {
 	}
 	options.SignedOff, options.Person = o.signedOff, person()
 	if !o.yes {
-		options.Approve = (&dialogue{a: a, dir: dir}).approve
+		d := &dialogue{a: a, dir: dir}
+		options.Approve = d.approve
+		if a.canAsk() {
+			options.Dispute = d.dispute
+		}
 	}
 	return options
 }

@@ -122,6 +122,21 @@ func (d *dialogue) unfold(p runner.Proposal, which string) bool {
 	return true
 }
 
+// dispute asks whether the test of a feature may be revised.
+func (d *dialogue) dispute(ctx context.Context, f feature.Feature, why, output string) (bool, error) {
+	columns := streamColumns(d.a.rawErr)
+	d.a.screen.Print("")
+	d.a.screen.Print("The test of a feature that you accepted is in doubt:")
+	for _, line := range unfolded(f, "", output, columns) {
+		d.a.screen.Print(line)
+	}
+	for _, line := range labelled("      ", "why", why, columns) {
+		d.a.screen.Print(line)
+	}
+	d.a.screen.Print("")
+	return d.a.ask(ctx, "May the planner correct it, once? [y]es / [n]o, the feature is blocked ")
+}
+
 // without is the list less the feature that is named.
 func (d *dialogue) without(list []feature.Feature, which string) ([]feature.Feature, bool) {
 	i, ok := find(list, which)

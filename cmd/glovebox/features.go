@@ -66,14 +66,17 @@ func (a *app) featuresAction(c *cli.Context) error {
 
 // stateText is where a feature stands, in words.
 func stateText(f feature.Feature) string {
+	text := "not built yet"
 	switch {
 	case f.Passes:
-		return "passes"
+		text = "passes"
 	case f.Blocked:
-		return "blocked"
-	default:
-		return "not built yet"
+		text = "blocked"
 	}
+	if f.Revised {
+		text += "; its test was revised after a dispute"
+	}
+	return text
 }
 
 // editFeatures lets a person change an accepted list.

@@ -82,6 +82,12 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 		}
 	case ledger.Passed:
 		return green, "passed", plain(e.Feature)
+	case ledger.PutBack:
+		return yellow, "put back", plain(e.Text) + ", which a session had changed"
+	case ledger.Disputed:
+		return yellow, "disputed", join(e.Feature, e.Text)
+	case ledger.Revised:
+		return yellow, "revised", join(e.Feature, e.Text)
 	case ledger.Blocked:
 		return yellow, "blocked", join(e.Feature, e.Text)
 	case ledger.Unpassed:

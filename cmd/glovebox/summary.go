@@ -51,6 +51,9 @@ func (r report) write(s runner.Status) {
 	if s.Approved {
 		r.field("list", listText(s))
 	}
+	if len(s.PutBack) > 0 {
+		r.field("put back", putBackText(s.PutBack))
+	}
 	if s.Note != "" {
 		r.field("uncovered", "in the planner's words: "+s.Note)
 	}
@@ -58,6 +61,16 @@ func (r report) write(s runner.Status) {
 	if s.Lent && !s.Running {
 		r.field("", "it is lent to the boxes' user; the next run gives it back")
 	}
+}
+
+// putBackText names files that sessions have changed although they are not theirs.
+func putBackText(names []string) string {
+	const shown = 5
+	text := strings.Join(names[:min(len(names), shown)], ", ")
+	if more := len(names) - shown; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + ": sessions had changed what is the host's"
 }
 
 func tokensText(s runner.Status) string {
@@ -101,9 +114,17 @@ func (r report) features(list []feature.Feature) {
 		ids = max(ids, width(plain(f.ID)))
 	}
 	for _, f := range list {
-		line := fmt.Sprintf("  %s %s  %s", mark(f), pad(plain(f.ID), ids), plain(f.Description))
+		line := fmt.Sprintf("  %s %s  %s%s", mark(f), pad(plain(f.ID), ids), revisedMark(f), plain(f.Description))
 		fmt.Fprintln(r.w, cut(line, r.columns))
 	}
+}
+
+// revisedMark stands before a feature whose test is not the one that was accepted.
+func revisedMark(f feature.Feature) string {
+	if f.Revised {
+		return "(test revised) "
+	}
+	return ""
 }
 
 func mark(f feature.Feature) string {

@@ -32,6 +32,10 @@ type State struct {
 	Red map[string]string `json:"red,omitempty"`
 	// Unseen are features whose verify a person has changed since and that nobody has seen failing yet.
 	Unseen []string `json:"unseen,omitempty"`
+	// Disputes are what the model says against the test of a feature, by id, until that is settled.
+	Disputes map[string]string `json:"disputes,omitempty"`
+	// Tried are the features whose test had its session of revision.
+	Tried []string `json:"tried,omitempty"`
 	// Attempts counts the coding sessions of a feature, by id.
 	Attempts map[string]int `json:"attempts,omitempty"`
 }

@@ -42,6 +42,9 @@ const (
 	CommitStart  Kind = "commit"         // Commit: Tree and Message are about to be committed
 	CommitEnd    Kind = "committed"      // Commit
 	Passed       Kind = "passed"         // Feature, Commit: the host saw it work
+	PutBack      Kind = "put-back"       // Text: a file of the host's or a frozen one that a session had changed
+	Disputed     Kind = "disputed"       // Feature, Text: the model says that the feature's test is wrong
+	Revised      Kind = "revised"        // Feature, Text, List: its test was corrected, and why
 	Blocked      Kind = "blocked"        // Feature, Text
 	Unpassed     Kind = "unpassed"       // Feature, Text: it worked once and does not now
 	Note         Kind = "note"           // Text: anything a person should know (the list was put back, no git, …)

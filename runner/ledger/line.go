@@ -63,7 +63,7 @@ func what(e Event) string {
 	case e.Verify != nil:
 		return verifyText(e)
 	case e.List != nil:
-		return joined(fmt.Sprintf("%d features: %s", len(e.List.IDs), strings.Join(e.List.IDs, ", ")), byText(e.List), e.Text, e.List.Note)
+		return joined(e.Feature, fmt.Sprintf("%d features: %s", len(e.List.IDs), strings.Join(e.List.IDs, ", ")), byText(e.List), e.Text, e.List.Note)
 	case e.Commit != nil:
 		return strings.Join(strings.Fields(fmt.Sprintf("%s %.10s %s", e.Feature, e.Commit.Hash, e.Commit.Message)), " ")
 	case e.End != nil:
