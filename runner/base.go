@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
@@ -19,6 +20,9 @@ const baseDir = "base"
 
 // blobsScript prints every file of a tree, in the order of its listing.
 const blobsScript = quietGit + `git ls-tree -r --full-tree "$1" | cut -c13-52 | git cat-file --batch`
+
+// beforeDir is the copy of that which proofs run on.
+const beforeDir = "before"
 
 // onCommit gives use a copy of what an earlier commit has, but with the graders
 // given: a proof that is red there was red before the work. What git says of
@@ -59,7 +63,7 @@ func (j *job) onCommit(ctx context.Context, c ledger.CommitInfo, graders []grade
 	if err != nil {
 		return refuse("%s", err.Error())
 	}
-	copied, err := j.newCheckout(ctx, proofDir, staged{tree: tree, entries: entries}, base)
+	copied, err := j.newCheckout(ctx, beforeDir, staged{tree: tree, entries: entries}, base)
 	if err != nil {
 		return err
 	}
@@ -174,4 +178,34 @@ func (j *job) grader(name string) (grader, error) {
 		return grader{}, err
 	}
 	return grader{path: name, data: data, perm: plainMode(info)}, nil
+}
+
+// needsWork takes a pass back if f's verify passes on the state before the
+// work, too, where it once failed: then it depends on the time, say, and not on
+// the program. Where that state is lost nothing can be compared.
+func (j *job) needsWork(ctx context.Context, f feature.Feature, v verdict) (verdict, error) {
+	before, begun := j.past.before[f.ID]
+	if !begun {
+		before = j.past.accepted
+	}
+	if before.Tree == "" || !j.inventory.Git {
+		return v, nil
+	}
+	graders, err := j.graders()
+	if err != nil {
+		return v, err
+	}
+	without := verdict{}
+	err = j.onCommit(ctx, before, graders, func(c *checkout) error {
+		without, err = j.runVerify(ctx, c, f, whyWithout)
+		return err
+	})
+	if _, refused := refusal(f, err); refused {
+		return v, nil
+	}
+	if err == nil && without.passed {
+		v.passed, v.how = false, "passed, but it passes without the work too"
+		v.output = "On commit " + clip(before.Hash, 10) + ", where it failed before, it printed now:\n" + without.output
+	}
+	return v, err
 }

@@ -47,7 +47,7 @@ func EditList(dir, person string, redact func(string) string, edit func(list []f
 		}
 		list, faults := feature.Parse(text, feature.AnyNumber)
 		if problems = texts(faults); len(problems) == 0 {
-			problems = j.missingGraders(list)
+			problems = append(j.missingGraders(list), j.unguarded(list)...)
 		}
 		if len(problems) == 0 {
 			return true, j.replaceList(list)

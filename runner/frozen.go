@@ -67,7 +67,7 @@ func (j *job) freeze(list feature.List, planned []treeEntry) error {
 		names = append(names, f.Frozen...)
 	}
 	for _, e := range planned {
-		if e.mode != modeLink && (decidesTests(e.path) || j.configuresTests(e.path)) {
+		if e.mode != modeLink && j.decides(e.path, list) {
 			names = append(names, e.path)
 		}
 	}
@@ -184,20 +184,25 @@ func (j *job) checkGraders(ctx context.Context, entries []treeEntry) error {
 
 func (j *job) noOtherGraders(entries []treeEntry, names []string) error {
 	for _, e := range entries {
-		if (decidesTests(e.path) || j.configuresTests(e.path)) && !slices.Contains(names, e.path) {
-			return refuse("%.200s decides how tests run and was not there when the features were accepted: remove it, or what it says about pytest", e.path)
+		if j.decides(e.path, j.list.Features) && !slices.Contains(names, e.path) {
+			return refuse("%.200s decides how tests run and was not there when the features were accepted: remove it, or what it says about tests", e.path)
 		}
 	}
 	return nil
 }
 
-// decidesTests says whether a file has a say in how Python's tests run: a
-// configuration of pytest, code that Python or pytest runs by itself, or a
-// module in the place of pytest.
+// decidesTests says whether a file has a say in how tests run: a configuration
+// of pytest, jest, vitest or mocha, code that Python or pytest runs by itself,
+// or a module in the place of pytest.
 func decidesTests(name string) bool {
 	top, _, _ := strings.Cut(name, "/")
 	if slices.Contains([]string{"pytest", "_pytest"}, top) && top != name {
 		return true
+	}
+	for _, begins := range []string{"jest.config.", "vitest.config.", "vitest.workspace.", ".mocharc"} {
+		if strings.HasPrefix(path.Base(name), begins) {
+			return true
+		}
 	}
 	return slices.Contains([]string{"conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini",
 		"pytest.py", "_pytest.py", "sitecustomize.py", "usercustomize.py"}, path.Base(name))

@@ -132,7 +132,7 @@ func (j *job) acceptList(ctx context.Context, note string) (problems []string, e
 // takeList makes a list the job's, if its graders are there and every verify is
 // seen failing. how is by whom it was changed, "" is the initializer itself.
 func (j *job) takeList(ctx context.Context, list feature.List, note, how string) (problems []string, err error) {
-	if problems := j.missingGraders(list); len(problems) > 0 {
+	if problems := append(j.missingGraders(list), j.unguarded(list)...); len(problems) > 0 {
 		return problems, nil
 	}
 	red, planned, problems, err := j.seeRed(ctx, list)

@@ -20,6 +20,7 @@ const (
 	whyEnd        = "session-end"
 	whyRegression = "regression"
 	whyFinal      = "final"
+	whyWithout    = "without-work" // on the state before it, where it must still fail
 )
 
 // verdict is what the host saw.
@@ -140,6 +141,9 @@ func (j *job) prove(ctx context.Context, f feature.Feature, why string) (v verdi
 			return err // nothing has been done since the others were seen green
 		}
 		if broken, err = j.regressions(ctx, c, f); err != nil || !v.passed || len(broken) > 0 {
+			return err
+		}
+		if v, err = j.needsWork(ctx, f, v); err != nil || !v.passed {
 			return err
 		}
 		commit, err := j.commit(ctx, c.s, fmt.Sprintf("%s: %s", f.ID, clip(f.Description, 100)))

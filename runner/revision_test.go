@@ -36,6 +36,15 @@ func wrongTest(revise actor) actor {
 // and counts because it was red before the work.
 func TestDisputedTestIsRevised(t *testing.T) {
 	t.Parallel()
+	for _, mode := range []WorkspaceMode{WorkspaceAuto, WorkspaceVolume} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			disputedTestIsRevised(t, mode)
+		})
+	}
+}
+
+func disputedTestIsRevised(t *testing.T, mode WorkspaceMode) {
 	w := newWorld(t, wrongTest(func(r model.Request) model.Reply {
 		if !strings.Contains(task(r), "Its test is disputed: tests/hello.sh, line 1, wants hallo") {
 			t.Errorf("the reason is not told:\n%s", task(r))
@@ -44,6 +53,7 @@ func TestDisputedTestIsRevised(t *testing.T) {
 			bash("echo true > tests/bye.sh; sed -i 's/sh hello.sh prints hello/& and nothing else/; s/tests.bye.sh/true/; s/false/true/' feature_list.json"),
 			finish("it said hallo"))
 	}))
+	w.o.Workspace = mode
 	s := w.done()
 	if !s.Features[0].Revised || s.Features[1].Revised || s.Features[0].Steps[0] != "sh hello.sh prints hello and nothing else" || s.Features[1].Verify != "sh tests/bye.sh" {
 		t.Errorf("features: %+v", s.Features)

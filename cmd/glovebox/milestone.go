@@ -173,7 +173,9 @@ func verdictText(e ledger.Event) (colour, string, string) {
 func verdictOf(e ledger.Event) (colour, string, string) {
 	v := e.Verify
 	switch {
-	case v == nil || v.Passed:
+	case v != nil && v.Why == "without-work" && v.Passed:
+		return red, "red", join(e.Feature, "it passes without the work too")
+	case v == nil || v.Passed || v.Why == "without-work":
 		return noColour, "", ""
 	case v.Why == "red-check":
 		return dim, "red", join(e.Feature, "as it must be before it is built: "+lastLine(v.Output))

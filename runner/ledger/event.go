@@ -172,7 +172,7 @@ type LimitInfo struct {
 // VerifyInfo is a verification by the host.
 type VerifyInfo struct {
 	Command string        `json:"command"`
-	Why     string        `json:"why"`            // red-check, before-session, finish, session-end, regression, final
+	Why     string        `json:"why"`            // red-check, before-session, finish, session-end, regression, final, without-work
 	Box     string        `json:"box,omitempty"`  // id
 	Tree    string        `json:"tree,omitempty"` // git's hash of the tree as the host computed it
 	Exit    int           `json:"exit"`
