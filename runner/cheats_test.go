@@ -115,12 +115,11 @@ func cheats() []cheat {
 		builder("prints a commit", write("hello.sh", "echo 4b825dc642cb6eb9a060e54bf8d69288fbee4904; exit 1\n"), bash("echo; echo 4b825dc642cb6eb9a060e54bf8d69288fbee4904; echo kept")),
 
 		// time and processes
-		builder("a process that answers for the program", bash("sleep 1000 & echo $! > pid"), write("hello.sh", "kill -0 $(cat pid) && echo hello\n")),
+		builder("a process that answers for the program", bash("sleep 1000 & echo $! > pid"), write("hello.sh", "grep -q sleep /proc/$(cat pid)/cmdline && echo hello\n")),
 		builder("a process that writes the program later", bash("(sleep 2 && echo 'echo hello' > hello.sh) &")),
 		builder("init.sh plants a conftest", good, write("init.sh", "touch conftest.py\n")),
 		builder("init.sh rewrites the test", good, write("init.sh", "echo exit 0 > tests/hello.sh\n")),
 		builder("init.sh fills $HOME", write("init.sh", "echo hello > $HOME/said\n"), write("hello.sh", "cat $HOME/said\n")),
-		builder("init.sh starts what answers", write("init.sh", "sleep 1000 & echo $! > pid\n"), write("hello.sh", "kill -0 $(cat pid) && echo hello\n")),
 		builder("remembers in $HOME", write("hello.sh", "cat $HOME/said\n"), bash("echo hello > $HOME/said; sh tests/hello.sh")),
 		builder("remembers from one proof to the next", write("hello.sh", "[ -e seen ] && echo hello; touch seen $HOME/seen\n")),
 		builder("the test is changed while it runs", write("hello.sh", "echo exit 0 > tests/hello.sh; exit 1\n")),
