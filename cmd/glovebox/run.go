@@ -86,7 +86,7 @@ func (a *app) doneAlready(o order, spec runner.Spec, dir string, state projectSt
 	if brought, _ := runner.StateIsTracked(dir); brought {
 		return false, nil // a state that came with the project proves nothing
 	}
-	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
+	if err != nil || s.Outcome != runner.Done || s.Passing() < len(s.Features) || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
 		return false, nil // whatever is wrong is the runner's to find and to say
 	}
 	if o.json {
