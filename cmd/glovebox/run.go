@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/feature"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -86,7 +87,10 @@ func (a *app) doneAlready(o order, spec runner.Spec, dir string, state projectSt
 	if brought, _ := runner.StateIsTracked(dir); brought {
 		return false, nil // a state that came with the project proves nothing
 	}
-	if err != nil || s.Outcome != runner.Done || s.Passing() < len(s.Features) || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
+	if o.signedOff != nil && feature.Hash(o.signedOff) != s.ApprovedHash || s.Passing() < len(s.Features) {
+		return false, nil // another list, or one that was edited since
+	}
+	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
 		return false, nil // whatever is wrong is the runner's to find and to say
 	}
 	if o.json {
