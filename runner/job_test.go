@@ -171,7 +171,7 @@ func TestI1StateIsHiddenInEveryBox(t *testing.T) {
 			if !slices.Equal(s.Hidden, []string{".glovebox"}) {
 				t.Errorf("a box of the project hides %v", s.Hidden)
 			}
-		case w.path(".glovebox/proof"):
+		case w.path(".glovebox/proof"), w.path(".glovebox/before"):
 			seen["proof"]++
 			if s.Home != "" {
 				t.Errorf("a proof has the home %s", s.Home)
