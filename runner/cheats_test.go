@@ -30,14 +30,14 @@ func builder(name string, calls ...model.Call) cheat {
 	}}
 }
 
-// planner plans dishonestly: verify is its proof, with files beside it. The
-// builder does nothing but claim.
-func planner(name, verify string, files ...model.Call) cheat {
-	plan := planned(verify, func(model.Request) model.Reply { return says(finish("done"), blocked("I give up")) })
+// planner plans dishonestly: verify is its proof, with a file beside it if
+// before is not nil. The builder answers for the program with after.
+func planner(name, verify string, before *model.Call, after ...model.Call) cheat {
+	plan := planned(verify, func(model.Request) model.Reply { return says(append(after, finish("done"), blocked("I give up"))...) })
 	return cheat{name, func(r model.Request) model.Reply {
 		reply := plan(r)
-		if isPlan(r) {
-			reply.Calls = append(files, reply.Calls...)
+		if isPlan(r) && before != nil {
+			reply.Calls = append([]model.Call{*before}, reply.Calls...)
 		}
 		return reply
 	}}
@@ -47,6 +47,7 @@ func planner(name, verify string, files ...model.Call) cheat {
 // cheat is that what is committed, or who judges it, is something else.
 func cheats() []cheat {
 	good := write("hello.sh", "echo hello\n")
+	file := func(name, text string) *model.Call { c := write(name, text); return &c }
 	const test = "tests/hello.sh"
 	return []cheat{
 		// the list and the notes
@@ -125,15 +126,15 @@ func cheats() []cheat {
 		builder("the test is changed while it runs", write("hello.sh", "echo exit 0 > tests/hello.sh; exit 1\n")),
 
 		// plans that prove nothing
-		planner("a proof that can't fail", "true"),
-		planner("a proof that passes already", "test -e README.md", write("README.md", "x")),
-		planner("a proof that runs no test", "echo 'Ran 0 tests in 0.000s'; test -e hello.sh || exit 5"),
-		planner("a proof that can't run", "no-such-runner tests"),
-		planner("a proof that passes by the time", fmt.Sprintf(`mkdir -p %[1]s && [ "$(find %[1]s -name '*' -type f | wc -l)" -ge 2 ] || { mktemp -p %[1]s >/dev/null; exit 1; }`, clock())),
-		planner("a proof that a builder can answer", "make check", write("Makefile", "check:\n\tfalse\n")),
-		planner("a proof that takes over a builder's file", ". ./lib.sh && greet", write("lib.sh", "greet() { false; }\n")),
-		planner("a proof that remembers", "[ -f seen ] || { touch seen; exit 1; }"),
-		planner("a proof that hides a failure in a pipe", "sh hello.sh | cat", write("hello.sh", "exit 1\n")),
+		planner("a proof that can't fail", "true", nil),
+		planner("a proof that passes already", "test -e README.md", file("README.md", "x")),
+		planner("a proof that runs no test", "echo 'Ran 0 tests in 0.000s'; test -e hello.sh || exit 5", nil, write("hello.sh", "")),
+		planner("a proof that can't run", "no-such-runner tests", nil),
+		planner("a proof that passes by the time", fmt.Sprintf(`mkdir -p %[1]s && [ "$(find %[1]s -name '*' -type f | wc -l)" -ge 2 ] || { mktemp -p %[1]s >/dev/null; exit 1; }`, clock()), nil),
+		planner("a proof that a builder can answer", "make check", file("Makefile", "check:\n\tfalse\n"), write("Makefile", "check:\n\ttrue\n")),
+		planner("a proof that takes over a builder's file", ". ./lib.sh && greet", file("lib.sh", "greet() { false; }\n"), write("lib.sh", "greet() { true; }\n")),
+		planner("a proof that remembers", "[ -f seen ] || { touch seen; exit 1; }", nil, bash("sh -c '[ -f seen ] || touch $HOME/seen'")),
+		planner("a proof that hides a failure in a pipe", "sh hello.sh | cat", file("hello.sh", "exit 1\n"), write("hello.sh", "echo hello; exit 1\n")),
 	}
 }
 
