@@ -213,16 +213,6 @@ func (j *job) seeRevisedRed(ctx context.Context, f feature.Feature, changed []gr
 // takeRevision makes a corrected test the feature's grader and gives the
 // builders new tries. It passes no more until they have shown that it does.
 func (j *job) takeRevision(f feature.Feature, changed []grader, steps []string, reason string, red verdict) error {
-	var names []string
-	for _, g := range changed {
-		if err := j.keepGrader(g); err != nil {
-			return err
-		}
-		if err := j.files.write(g.path, g.data, g.perm); err != nil {
-			return err
-		}
-		names = append(names, g.path)
-	}
 	delete(j.list.Attempts, f.ID)
 	delete(j.list.Disputes, f.ID)
 	if j.list.Red == nil {
@@ -232,6 +222,17 @@ func (j *job) takeRevision(f feature.Feature, changed []grader, steps []string, 
 	err := j.update(f.ID, func(f *feature.Feature) { f.Steps, f.Passes, f.Blocked, f.Revised = steps, false, false, true })
 	if err != nil {
 		return err
+	}
+	// After the mark: a crash must not leave a revised test without it.
+	var names []string
+	for _, g := range changed {
+		if err := j.keepGrader(g); err != nil {
+			return err
+		}
+		if err := j.files.write(g.path, g.data, g.perm); err != nil {
+			return err
+		}
+		names = append(names, g.path)
 	}
 	return j.record(ledger.Event{Kind: ledger.Revised, Session: j.session, Feature: f.ID,
 		Text: j.clip(strings.Join(names, ", ")+": "+reason, noteBytes), List: j.listInfo("")})
