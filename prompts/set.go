@@ -135,15 +135,17 @@ type variable struct {
 func variables() map[string]map[string]variable {
 	of := func(sample any) variable { return variable{sample: sample} }
 	needs := func(sample any) variable { return variable{sample, true} }
+	feature := needs(map[string]any{"ID": "add", "Category": "functional", "Description": "Add", "Steps": []string{"step"},
+		"Verify": "make test", "Frozen": []string{"test"}, "Passes": false, "Blocked": false, "Revised": false})
 	list := of([]any{map[string]any{"ID": "add", "State": "todo", "Description": "Add"}})
 	return map[string]map[string]variable{
 		"system": {"Installed": of("sh"), "Missing": of("go"), "OutputKB": of(16), "Text": needs(true), "Timeout": of("2m0s"), "Memory": of("2 GB"),
 			"CPUs": of(2.0), "PIDs": of(2048), "Disk": of("4 GB"), "MaxTokens": of(8192), "MaxLines": of(600)},
-		"initializer": {"Spec": needs("spec"), "Features": needs(3)},
-		"coding": {"Spec": needs("spec"), "List": list, "Feature": needs(map[string]any{"ID": "add", "Category": "functional", "Description": "Add",
-			"Steps": []string{"step"}, "Verify": "make test", "Frozen": []string{"test"}, "Passes": false, "Blocked": false}),
+		"initializer": {"Spec": needs("spec"), "Count": needs("3 features"), "Remark": needs("a remark"), "SignedOff": needs(true), "Old": needs(2)},
+		"coding": {"Spec": needs("spec"), "List": list, "Feature": feature,
 			"Last": of(map[string]any{"Ending": "turns", "Note": "note"}), "Red": needs("red"), "Broke": of("by x"), "Accept": of("passes"),
 			"Init": of("exited 1"), "Notes": of("note"), "Commits": of("abc"), "Tree": of("a")},
+		"revision":   {"Spec": needs("spec"), "Feature": feature, "Why": needs("the test is wrong"), "Red": of("red"), "Files": needs([]string{"tests/a.py"})},
 		"acceptance": {"Spec": needs("spec"), "List": list, "Accept": needs("fails"), "Init": of("exited 1"), "Notes": of("note"), "Commits": of("abc"), "Tree": of("a")},
 		"gitignore":  {},
 	}

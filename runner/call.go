@@ -197,7 +197,7 @@ func (s *session) inBox(ctx context.Context, use tool.Use) (result tool.Result, 
 	if err != nil {
 		return tool.Result{}, "", startError(ctx, err)
 	}
-	if err = s.job.volumes.enterSession(ctx, box); err == nil {
+	if err = s.job.volumes.enterSession(ctx, box, s.boxSpec()); err == nil {
 		result, err = tool.Run(ctx, box, use, &s.env)
 	}
 	if err == nil && result.Left && s.env.Scope != sandbox.ScopeSession {

@@ -21,10 +21,11 @@ const proofDir = "proof"
 // run in it, not in the workspace: what git does not have, and what an earlier
 // verification left behind, proves nothing.
 type checkout struct {
-	dir    string // on the host
-	volume string // where boxes have it, if not there
+	name   string    // in the state
+	dir    string    // on the host
+	volume string    // where boxes have it, if not there
+	from   workspace // where the files are copied from
 	files  workspace
-	from   workspace // what it is a copy of
 	meter  *sandbox.DirMeter
 	disk   *sandbox.Disk // the copy has a quota of its own
 	s      staged
@@ -32,11 +33,11 @@ type checkout struct {
 	init   string // how init.sh failed
 }
 
-// newCheckout copies the files of a tree, which lie in from. The host hashes what it copies: a file
-// that is not what git would commit is refused. Without a .git, the copy can't
-// be mistaken for the project.
-func (j *job) newCheckout(ctx context.Context, s staged, from workspace) (*checkout, error) {
-	c := &checkout{dir: filepath.Join(j.o.Dir, stateDir, proofDir), s: s, from: from}
+// newCheckout copies the files of a tree, which lie in from, to the state. The host hashes what it
+// copies: a file that is not what git would commit is refused. Without a .git,
+// the copy can't be mistaken for the project.
+func (j *job) newCheckout(ctx context.Context, name string, s staged, from workspace) (*checkout, error) {
+	c := &checkout{name: name, dir: filepath.Join(j.o.Dir, stateDir, name), from: from, s: s}
 	if err := c.renew(ctx, j); err != nil {
 		return nil, errors.Join(err, c.close(j))
 	}
@@ -48,10 +49,10 @@ func (c *checkout) renew(ctx context.Context, j *job) error {
 	if err := c.close(j); err != nil {
 		return err
 	}
-	if err := j.state.root.Mkdir(proofDir, 0o755); err != nil {
+	if err := j.state.root.Mkdir(c.name, 0o755); err != nil {
 		return err
 	}
-	root, err := j.state.root.OpenRoot(proofDir)
+	root, err := j.state.root.OpenRoot(c.name)
 	if err != nil {
 		return err
 	}
@@ -110,7 +111,7 @@ func (c *checkout) close(j *job) error {
 	if c.meter != nil {
 		c.meter.Close()
 	}
-	return errors.Join(err, j.removeCopy(proofDir))
+	return errors.Join(err, j.removeCopy(c.name))
 }
 
 func (c *checkout) fill(ctx context.Context) error {

@@ -106,12 +106,20 @@ func (j *job) buildFeature(ctx context.Context, f feature.Feature) (blocked bool
 		if v.passed || len(broken) > 0 {
 			return false, j.unpassAll(broken, "before the session for "+f.ID)
 		}
-		if attempts := j.list.Attempts[f.ID]; attempts >= codingAttempts {
-			why := fmt.Sprintf("%d sessions did not make it pass; verify %s:\n%s", attempts, v.how, tailOf(strings.TrimSpace(v.output), blockedOutput))
-			if err := j.block(f, why); err != nil {
-				return true, err
+		if why := j.givenUp(f, v); why != "" {
+			revised, err := j.settle(ctx, f, why, v)
+			if err != nil {
+				return false, err
 			}
-			return true, j.commitRest(ctx, "", f.ID+": blocked")
+			if !revised {
+				delete(j.list.Disputes, f.ID)
+				if err := j.block(f, why); err != nil {
+					return true, err
+				}
+				return true, j.commitRest(ctx, "", f.ID+": blocked")
+			}
+			f, _ = feature.Find(j.list.Features, f.ID)
+			continue
 		}
 		passed, blocked, err := j.buildOnce(ctx, f, v)
 		if err != nil || passed || blocked {
@@ -170,7 +178,11 @@ func (j *job) afterSession(ctx context.Context, f feature.Feature, attempt int, 
 	if err := j.writeNotes(); err != nil {
 		return false, false, err
 	}
-	if !passed && end.status == tool.StatusBlocked {
+	if !passed && end.status == tool.StatusBlocked && disputes(f, end.note) {
+		if err := j.dispute(f, end.note); err != nil {
+			return false, false, err
+		}
+	} else if !passed && end.status == tool.StatusBlocked {
 		if err := j.block(f, end.note); err != nil {
 			return false, false, err
 		}

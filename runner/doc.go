@@ -11,7 +11,9 @@
 //
 // A session (session.go) is one fresh conversation with the model. The
 // initializer (initializer.go) plans the features: it writes the list, a test
-// for each and a skeleton; the host checks the list and sees every test fail.
+// for each and a skeleton; the host checks the list and sees every test fail
+// (red.go). A predecessor's list is taken over (oldlist.go), and a person
+// accepts, changes or gives back what comes of it (approval.go, edit.go).
 // A coding session (coding.go) builds one feature that the host picked. What
 // the model is told is put together in prompt.go from the files of package
 // prompts; every number that bounds a session stands in numbers.go.
@@ -37,7 +39,9 @@
 // has no .git and nothing that git ignores, init.sh is run in a box of its own,
 // then the feature's command in a new box, and so is every command that passed
 // before. Only when all exit 0 and the copy is unchanged, that tree is committed,
-// compared with the workspace once more, and "passes" is written. So what
+// compared with the workspace once more, and "passes" is written: if the same
+// command still fails on the commit before the work (base.go), and ran a test
+// (notests.go) whose orders no builder can change (runners.go). So what
 // passes is what a clone has: a program that .gitignore hides, or state that
 // one verification leaves for the next, proves nothing.
 //
@@ -46,6 +50,9 @@
 // pass, everything is proved once more in a fresh clone of the commit (clone.go,
 // final.go), and by the user's own test, which no session sees (accept.go).
 // [Verify] makes that last proof at any time.
+// A test may itself be wrong. Once a feature, a session of revision may correct
+// it (revision.go): by itself where nobody looked at the list, else if a person
+// says so.
 //
 // Where the engine does not see the project directory, boxes work in a copy of
 // it in a volume (volumes.go): whenever no box runs, the host's directory is the

@@ -13,6 +13,7 @@ import (
 
 	"github.com/glovebox-run/glovebox/runner/atomicfile"
 	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/ledger"
 )
 
 // restore puts back what belongs to the host: the spec, the list and the
@@ -22,6 +23,9 @@ func (j *job) restore() error {
 		return err
 	}
 	if j.list.Approved == "" {
+		if j.o.SignedOff != nil {
+			return j.putBack(publicList, feature.Public(j.o.SignedOff), 0o644)
+		}
 		return nil
 	}
 	if err := j.putBack(publicList, feature.Public(j.list.Features), 0o644); err != nil {
@@ -54,10 +58,10 @@ func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
 	if err := j.files.write(name, data, perm); err != nil {
 		return fmt.Errorf("put back %s: %w", name, err)
 	}
-	if missing && (name == specInWorkspace || name == notesName) {
-		return nil
+	if missing && (name == specInWorkspace || name == notesName || j.list.Approved == "") {
+		return nil // it is put there for the first time
 	}
-	return j.note(name + " had been changed and was put back")
+	return j.record(ledger.Event{Kind: ledger.PutBack, Session: j.session, Text: name})
 }
 
 // freeze copies the graders to the state, where no box reaches them: what the
@@ -68,7 +72,7 @@ func (j *job) freeze(list feature.List, planned []treeEntry) error {
 		names = append(names, f.Frozen...)
 	}
 	for _, e := range planned {
-		if e.mode != modeLink && (decidesTests(e.path) || j.files.configuresTests(e.path)) {
+		if e.mode != modeLink && decides(j.files, e.path, list) {
 			names = append(names, e.path)
 		}
 	}
@@ -92,11 +96,16 @@ func (j *job) freezeOne(name string) error {
 	if err != nil {
 		return err
 	}
-	keep := path.Join(frozenDir, name)
+	return j.keepGrader(grader{path: name, data: data, perm: plainMode(info)})
+}
+
+// keepGrader copies a grader to the state.
+func (j *job) keepGrader(g grader) error {
+	keep := path.Join(frozenDir, g.path)
 	if err := j.state.root.MkdirAll(path.Dir(keep), 0o700); err != nil {
 		return err
 	}
-	return atomicfile.Write(j.state.root, keep, data, plainMode(info))
+	return atomicfile.Write(j.state.root, keep, g.data, g.perm)
 }
 
 // plainMode is the mode of a file as git knows it.
@@ -129,16 +138,11 @@ func (j *job) frozen() (names []string, err error) {
 
 // unfreeze puts one grader back.
 func (j *job) unfreeze(name string) error {
-	keep := path.Join(frozenDir, name)
-	data, err := atomicfile.Read(j.state.root, keep, frozenMax)
-	if err != nil {
-		return fmt.Errorf("read the frozen copy of %s: %w", name, err)
-	}
-	info, err := j.state.root.Lstat(keep)
+	g, err := j.grader(name)
 	if err != nil {
 		return err
 	}
-	return j.putBack(name, data, plainMode(info))
+	return j.putBack(g.path, g.data, g.perm)
 }
 
 // checkGraders makes sure that a tree, whose files lie in from, has the graders
@@ -158,7 +162,7 @@ func (j *job) checkGraders(ctx context.Context, entries []treeEntry, from worksp
 	}
 	root, err := j.state.root.OpenRoot(frozenDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return noOtherGraders(entries, from, nil)
+		return noOtherGraders(entries, from, j.list.Features, nil)
 	}
 	if err != nil {
 		return err
@@ -180,25 +184,30 @@ func (j *job) checkGraders(ctx context.Context, entries []treeEntry, from worksp
 	for name := range missing {
 		return refuse("git does not have %.200s, by which the program is judged: is it ignored?", name)
 	}
-	return noOtherGraders(entries, from, names)
+	return noOtherGraders(entries, from, j.list.Features, names)
 }
 
-func noOtherGraders(entries []treeEntry, from workspace, names []string) error {
+func noOtherGraders(entries []treeEntry, from workspace, list feature.List, names []string) error {
 	for _, e := range entries {
-		if (decidesTests(e.path) || from.configuresTests(e.path)) && !slices.Contains(names, e.path) {
-			return refuse("%.200s decides how tests run and was not there when the features were accepted: remove it, or what it says about pytest", e.path)
+		if decides(from, e.path, list) && !slices.Contains(names, e.path) {
+			return refuse("%.200s decides how tests run and was not there when the features were accepted: remove it, or what it says about tests", e.path)
 		}
 	}
 	return nil
 }
 
-// decidesTests says whether a file has a say in how Python's tests run: a
-// configuration of pytest, code that Python or pytest runs by itself, or a
-// module in the place of pytest.
+// decidesTests says whether a file has a say in how tests run: a configuration
+// of pytest, jest, vitest or mocha, code that Python or pytest runs by itself,
+// or a module in the place of pytest.
 func decidesTests(name string) bool {
 	top, _, _ := strings.Cut(name, "/")
 	if slices.Contains([]string{"pytest", "_pytest"}, top) && top != name {
 		return true
+	}
+	for _, begins := range []string{"jest.config.", "vitest.config.", "vitest.workspace.", ".mocharc"} {
+		if strings.HasPrefix(path.Base(name), begins) {
+			return true
+		}
 	}
 	return slices.Contains([]string{"conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini",
 		"pytest.py", "_pytest.py", "sitecustomize.py", "usercustomize.py"}, path.Base(name))

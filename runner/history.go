@@ -11,27 +11,31 @@ import (
 // history is what the loop needs to remember of the job's past. It is read
 // from the ledger and kept up by every event, so it is the same after a crash.
 type history struct {
-	sessions int                     // that began
-	planned  int                     // initializer sessions that ended
-	listed   bool                    // a list passed the checks
-	last     map[string]*lastAttempt // of each feature's last session
-	noted    []string                // a paragraph a session
-	commit   string                  // the last one made by the host
-	ended    bool                    // no session was begun since a process ended by itself
-	branch   *ledger.BranchInfo      // that they go on; nil in a repository that the job made
-	faults   int                     // sessions in a row that a provider's error ended
-	plan     string                  // how the last initializer session ended
-	model    string                  // of the last process
-	text     bool                    // and whether it called tools in words
-	called   bool                    // or at all
-	image    string                  // of the last process
-	results  map[string]results      // of every verify on every tree, see resultKey
-	green    map[string]*lastGreen   // where each feature was last seen to work
-	broken   map[string]string       // features that worked, and what is known of their end
-	blocked  map[string]*waiting     // features that were blocked
-	accept   string                  // hash of the user's own test
-	accepted *verdict                // its last one
-	mended   int                     // sessions for it that ended
+	sessions int                          // that began
+	planned  int                          // initializer sessions that ended
+	listed   bool                         // a list passed the checks
+	last     map[string]*lastAttempt      // of each feature's last session
+	noted    []string                     // a paragraph a session
+	commit   string                       // the last one made by the host
+	ended    bool                         // no session was begun since a process ended by itself
+	branch   *ledger.BranchInfo           // that they go on; nil in a repository that the job made
+	faults   int                          // sessions in a row that a provider's error ended
+	plan     string                       // how the last initializer session ended
+	model    string                       // of the last process
+	text     bool                         // and whether it called tools in words
+	called   bool                         // or at all
+	image    string                       // of the last process
+	results  map[string]results           // of every verify on every tree, see resultKey
+	green    map[string]*lastGreen        // where each feature was last seen to work
+	broken   map[string]string            // features that worked, and what is known of their end
+	blocked  map[string]*waiting          // features that were blocked
+	accept   string                       // hash of the user's own test
+	accepted *verdict                     // its last one
+	mended   int                          // sessions for it that ended
+	made     ledger.CommitInfo            // the same, whole
+	agreed   ledger.CommitInfo            // the one that the list was accepted with
+	before   map[string]ledger.CommitInfo // the one before a feature's first session
+	red      map[string]string            // what each verify printed before the work
 }
 
 func (h *history) add(e ledger.Event) {
@@ -53,10 +57,21 @@ func (h *history) add(e ledger.Event) {
 	case ledger.SessionStart:
 		h.sessions = max(h.sessions, e.Session)
 		h.ended = false
+		if _, begun := h.before[e.Feature]; e.Feature != "" && !begun {
+			if h.before == nil {
+				h.before = map[string]ledger.CommitInfo{}
+			}
+			h.before[e.Feature] = h.made
+		}
 	case ledger.JobEnd:
 		h.ended = true
+	case ledger.Approved:
+		h.agreed = h.made
+	case ledger.Remarked:
+		h.planned = 0 // another plan, another try
 	case ledger.CommitEnd:
 		if e.Commit != nil {
+			h.made = *e.Commit
 			h.keepCommit(e)
 		}
 	case ledger.Branched:
@@ -66,6 +81,7 @@ func (h *history) add(e ledger.Event) {
 			h.keepResult(e)
 			h.keepGreen(e)
 			h.keepAccepted(e)
+			h.keepRed(e)
 		}
 	case ledger.Passed:
 		delete(h.broken, e.Feature)
@@ -82,6 +98,17 @@ func (h *history) add(e ledger.Event) {
 			h.end(e)
 		}
 	}
+}
+
+// keepRed keeps what a verify printed before the work.
+func (h *history) keepRed(e ledger.Event) {
+	if e.Verify.Why != whyRedCheck {
+		return
+	}
+	if h.red == nil {
+		h.red = map[string]string{}
+	}
+	h.red[e.Feature] = e.Verify.Output
 }
 
 func (h *history) end(e ledger.Event) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/glovebox-run/glovebox/runner/feature"
@@ -16,13 +15,24 @@ import (
 // plan gets the job a feature list that the host has checked and a person, or
 // --yes, has accepted. After a crash it goes on where it stood.
 func (j *job) plan(ctx context.Context) error {
+	if err := j.takeSignedOff(); err != nil {
+		return err
+	}
+	if j.list.Approved == "" {
+		if err := j.loadOld(); err != nil {
+			return err
+		}
+	}
 	for j.list.Approved == "" {
-		if len(j.list.Features) > 0 {
-			return j.approve(ctx)
+		if len(j.list.Features) > 0 && j.list.Remark == "" {
+			if err := j.approve(ctx); err != nil {
+				return err
+			}
+			continue
 		}
 		if j.past.planned >= initializerAttempts {
 			return &Error{Outcome: Incomplete,
-				Reason: fmt.Sprintf("no usable feature list after %d sessions; the last one was ended by %s", initializerAttempts, j.past.plan),
+				Reason: fmt.Sprintf("no usable feature list after %d sessions; the last one was ended by %s%s", initializerAttempts, j.past.plan, j.lastFault),
 				Hint:   "try a stronger model, or a specification that says more; `glovebox log DIR` shows what was tried"}
 		}
 		if err := j.planOnce(ctx); err != nil {
@@ -48,7 +58,7 @@ func (j *job) planOnce(ctx context.Context) error {
 	if err := j.openSession(initializer, feature.Feature{}, attempt); err != nil {
 		return err
 	}
-	s := j.newSession(initializer, feature.Feature{}, initializerTurns(j.state.job.Features), task)
+	s := j.newSession(initializer, feature.Feature{}, initializerTurns(max(j.state.job.Features, j.wanted())), task)
 	s.decide = func(ctx context.Context, use tool.Use) (string, *ending, error) { return j.decidePlan(ctx, s, use) }
 	end, err := s.run(ctx)
 	if err != nil {
@@ -109,12 +119,24 @@ func (j *job) acceptList(ctx context.Context, note string) (problems []string, e
 	if err != nil {
 		return []string{listUnreadable(err)}, nil
 	}
-	list, faults := feature.Parse(data, j.state.job.Features)
-	for _, f := range faults {
-		problems = append(problems, "- "+f.String())
+	list, faults := feature.Parse(data, j.wanted())
+	problems = texts(faults)
+	if len(problems) == 0 {
+		problems = j.unlikeOld(list)
 	}
-	problems = append(problems, j.missingGraders(list)...)
+	if len(problems) == 0 {
+		problems, err = j.takeList(ctx, list, j.withLeftOut(list, note), "")
+	}
 	if len(problems) > 0 {
+		j.lastFault = "; the list had faults to the end: " + clip(firstLine(strings.TrimPrefix(problems[0], "- ")), 200)
+	}
+	return problems, err
+}
+
+// takeList makes a list the job's, if its graders are there and every verify is
+// seen failing. how is by whom it was changed, "" is the initializer itself.
+func (j *job) takeList(ctx context.Context, list feature.List, note, how string) (problems []string, err error) {
+	if problems := append(j.missingGraders(list), j.unguarded(list)...); len(problems) > 0 {
 		return problems, nil
 	}
 	red, planned, problems, err := j.seeRed(ctx, list)
@@ -131,11 +153,11 @@ func (j *job) acceptList(ctx context.Context, note string) (problems []string, e
 	if err != nil {
 		return nil, err
 	}
-	j.list = feature.State{Features: list, Note: note, Hash: feature.Hash(list), Red: red}
+	j.list = feature.State{Features: list, Note: note, Red: red}
 	if err := j.list.Save(j.state.root, featuresFile); err != nil {
 		return nil, err
 	}
-	return nil, j.record(ledger.Event{Kind: ledger.Listed, Session: j.session, List: j.listInfo()})
+	return nil, j.record(ledger.Event{Kind: ledger.Listed, Session: j.session, List: j.listInfo(how)})
 }
 
 func listUnreadable(err error) string {
@@ -154,94 +176,6 @@ func (j *job) missingGraders(list feature.List) (problems []string) {
 		}
 	}
 	return problems
-}
-
-// seeRed runs every verify once, in a new box: a proof that was never seen
-// failing proves nothing. All faults of a list are told at once.
-func (j *job) seeRed(ctx context.Context, list feature.List) (red map[string]string, planned []treeEntry, problems []string, err error) {
-	red = map[string]string{}
-	err = j.onCopy(ctx, func(c *checkout) error {
-		planned = c.s.entries
-		for _, f := range list {
-			v, err := j.runVerify(ctx, c, f, whyRedCheck)
-			if err != nil {
-				return err
-			}
-			if fault := redFault(f, v); fault != "" {
-				problems = append(problems, fmt.Sprintf("- %s: %s. Its verify (%s) printed:\n%s", f.ID, fault, f.Verify, clipEnds(v.output, verifyHead)))
-			}
-			red[f.ID] = j.clip(lastLine(v.output), 200)
-		}
-		return nil
-	})
-	return red, planned, problems, err
-}
-
-// redFault says why a verify that should fail for want of the feature fails,
-// or passes, for another reason.
-func redFault(f feature.Feature, v verdict) string {
-	switch {
-	case v.passed:
-		return "verify passes before anything is built: it proves nothing, or you have built the feature already"
-	case v.exit == 126 || v.exit == 127:
-		return fmt.Sprintf("verify can't run (exit %d): a command in it is not there", v.exit)
-	case v.exit == -1:
-		return "verify " + v.how + ": it must end by itself"
-	case v.exit == 0:
-		return "verify " + v.how
-	case strings.Contains(f.Verify, "pytest") && (v.exit == 4 || v.exit == 5):
-		return fmt.Sprintf("verify collects no test (pytest exit %d)", v.exit)
-	case strings.Contains(f.Verify, "pytest") && v.exit == 2:
-		return "the test file can't be loaded (pytest exit 2): it must run and fail, not break"
-	default:
-		return ""
-	}
-}
-
-// approve asks for the list to be accepted and commits the plan.
-func (j *job) approve(ctx context.Context) error {
-	how := "yes-flag"
-	if j.o.Approve != nil {
-		how = "person"
-		if err := j.o.Approve(ctx, slices.Clone(j.list.Features), j.list.Note); err != nil {
-			return err
-		}
-	}
-	if err := j.files.write(publicList, feature.Public(j.list.Features), 0o644); err != nil {
-		return err
-	}
-	if err := j.writeNotes(); err != nil {
-		return err
-	}
-	if err := j.ignoreCaches(); err != nil {
-		return err
-	}
-	s, err := j.stage(ctx)
-	if err == nil {
-		_, err = j.commit(ctx, s, "", fmt.Sprintf("Plan %d features", len(j.list.Features)))
-	}
-	var refused *refusedTree
-	if errors.As(err, &refused) {
-		err = j.note("the plan is not committed: " + refused.reason)
-	}
-	if err != nil {
-		return err
-	}
-	j.list.Approved = how
-	if err := j.list.Save(j.state.root, featuresFile); err != nil {
-		return err
-	}
-	info := j.listInfo()
-	info.How = how
-	return j.record(ledger.Event{Kind: ledger.Approved, List: info})
-}
-
-func (j *job) listInfo() *ledger.ListInfo {
-	info := &ledger.ListInfo{Hash: j.list.Hash, Note: j.list.Note}
-	for _, f := range j.list.Features {
-		info.IDs = append(info.IDs, f.ID)
-	}
-	return info
 }
 
 // ignoreCaches writes a .gitignore if the project has none, so that what

@@ -34,6 +34,8 @@ type job struct {
 	ledger     *ledger.Ledger
 	past       history
 	list       feature.State
+	old        []feature.Old // the predecessor's list, if the project came with one
+	lastFault  string        // of the last list that was not taken
 	model      model.Model
 	records    model.Records // of the provider; nil if it keeps none
 	settlement *model.Settlement
@@ -186,6 +188,9 @@ func (j *job) work(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.endOriginal(ctx)) }()
 	if err := j.plan(ctx); err != nil {
+		return err
+	}
+	if err := j.seeEdited(ctx); err != nil {
 		return err
 	}
 	return j.build(ctx)

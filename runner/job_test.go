@@ -11,7 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -172,7 +171,7 @@ func TestI1StateIsHiddenInEveryBox(t *testing.T) {
 			if !slices.Equal(s.Hidden, []string{".glovebox"}) {
 				t.Errorf("a box of the project hides %v", s.Hidden)
 			}
-		case w.path(".glovebox/proof"):
+		case w.path(".glovebox/proof"), w.path(".glovebox/before"):
 			seen["proof"]++
 			if s.Home != "" {
 				t.Errorf("a proof has the home %s", s.Home)
@@ -299,15 +298,15 @@ func TestRejectedListEndsTheJob(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, greeter)
 	asked := 0
-	w.o.Approve = func(_ context.Context, list []feature.Feature, note string) error {
+	w.o.Approve = func(_ context.Context, p Proposal) (Answer, error) {
 		asked++
-		if len(list) != 2 || note != "nothing is left out" {
-			t.Errorf("asked about %v, %q", list, note)
+		if len(p.Features) != 2 || p.Note != "nothing is left out" {
+			t.Errorf("asked about %+v", p)
 		}
 		if asked == 1 {
-			return &Error{Outcome: Rejected, Reason: "the list was rejected"}
+			return Answer{}, &Error{Outcome: Rejected, Reason: "the list was rejected"}
 		}
-		return nil
+		return Answer{}, nil
 	}
 	w.ends(Rejected)
 	w.done() // asked again, not planned again

@@ -13,6 +13,7 @@ const (
 	flakyRuns           = 3 // of a verify that contradicts itself
 	blockedInRow        = 3 // later features usually need earlier ones: stop wasting a night
 	codingTurns         = 60
+	revisionTurns       = 30
 	initializerTurnsMin = 46
 	initializerTurnsMax = 100
 	callsPerReply       = 64
@@ -52,6 +53,7 @@ const (
 	specInPlan    = 24 << 10 // bytes of the spec shown to the initializer
 	specInCoding  = 8 << 10  // and to a coding session, else its head and where it lies
 	noteBytes     = 600      // of one finish note
+	remarkMax     = 4 << 10  // of what a person says of a list
 	notesFile     = 8 << 10  // progress.md
 	notesShown    = 2 << 10
 	commitsShown  = 8
@@ -76,6 +78,7 @@ const (
 	listingMax = 16 << 20 // bytes of git's list of a tree: about 150,000 files
 	frozenMax  = 1 << 20  // bytes of one frozen file
 	listMax    = 1 << 20  // bytes of feature_list.json
+	specMax    = 1 << 20  // bytes of a spec, see [Spec]
 )
 
 // initializerTurns grows with the list: each feature is a test to write.

@@ -57,7 +57,15 @@ type Options struct {
 
 	// Approve shows the list to a person. nil accepts it as it is (--yes).
 	// An *Error with outcome Rejected ends the job.
-	Approve func(ctx context.Context, list []feature.Feature, note string) error
+	Approve func(context.Context, Proposal) (Answer, error)
+	// SignedOff is a list that a person has accepted before (--approve): the job
+	// takes exactly it. nil: the initializer makes the list.
+	SignedOff []feature.Feature
+	// Dispute asks a person who has accepted the list whether the test of a
+	// feature may be revised: why it is given up, and what its verify prints.
+	// nil: it may not.
+	Dispute func(ctx context.Context, f feature.Feature, why, output string) (bool, error)
+	Person  string // who runs this, for the ledger: user name and uid
 
 	// Accept is the user's own test; nil is the one that the job has, if any.
 	Accept       *Acceptance
@@ -111,44 +119,49 @@ type Image struct {
 
 // Status is where a job stands, read from its state alone: no engine, no model, no lock.
 type Status struct {
-	ID        string            `json:"id"`
-	Dir       string            `json:"dir"`
-	Spec      string            `json:"spec"`
-	SpecHash  string            `json:"spec_hash"`
-	Model     string            `json:"model"`
-	Image     string            `json:"image"`
-	Features  []feature.Feature `json:"features"`
-	Note      string            `json:"note,omitempty"` // what the list does not cover
-	Red       map[string]string `json:"red,omitempty"`  // how each verify failed before the work, by feature
-	Approved  bool              `json:"approved"`
-	Running   bool              `json:"running"` // a process holds the job's lock
-	Lent      bool              `json:"lent"`    // the directory still belongs to the box's user
-	Sessions  int               `json:"sessions"`
-	Turns     int               `json:"turns"`
-	Calls     int               `json:"calls"`
-	Boxes     int               `json:"boxes"`
-	Commits   int               `json:"commits"`
-	Seconds   float64           `json:"seconds"` // worked, over all processes
-	Prompt    int               `json:"prompt_tokens"`
-	Output    int               `json:"completion_tokens"`
-	Cached    int               `json:"cached_tokens"`
-	Spent     decimal.Decimal   `json:"spent_usd"`     // unsettled reservations included
-	Unsettled decimal.Decimal   `json:"unsettled_usd"` // part of Spent: worst cases of replies that did not say what they cost
-	Lost      decimal.Decimal   `json:"lost_usd"`      // part of Spent: worst cases of requests whose answer a crash has lost
-	Budget    decimal.Decimal   `json:"budget_usd"`
-	Reported  decimal.Decimal   `json:"reported_usd"`            // of replies for which there are both: what the provider says they cost,
-	Computed  decimal.Decimal   `json:"computed_usd"`            // and what their tokens cost at the known price
-	Deviates  bool              `json:"cost_deviates,omitempty"` // the two have differed by more than 5 %
-	LastEvent string            `json:"last_event,omitempty"`
-	// Flaky says of features, by id, how their verify contradicts itself.
-	Flaky    map[string]string `json:"flaky,omitempty"`
-	Proof    *ledger.ProofInfo `json:"proof,omitempty"`   // the last one of everything
-	Outcome  Outcome           `json:"outcome,omitempty"` // of the last process that ended by itself
-	Reason   string            `json:"reason,omitempty"`
-	Hint     string            `json:"hint,omitempty"`
-	Branch   string            `json:"branch,omitempty"`   // of the commits, in a repository that was there before
-	From     string            `json:"from,omitempty"`     // the branch that it began at
-	Handover *handover.Report  `json:"handover,omitempty"` // only from Run; nil if no box has run
+	ID       string            `json:"id"`
+	Dir      string            `json:"dir"`
+	Spec     string            `json:"spec"`
+	SpecHash string            `json:"spec_hash"`
+	Model    string            `json:"model"`
+	Image    string            `json:"image"`
+	Features []feature.Feature `json:"features"`
+	Note     string            `json:"note,omitempty"` // what the list does not cover
+	Red      map[string]string `json:"red,omitempty"`  // how each verify failed before the work, by feature
+	Approved bool              `json:"approved"`
+	// How and by whom the list was accepted, its hash then, and its hash now if it was edited since.
+	ApprovedHow  string            `json:"approved_how,omitempty"` // yes-flag, person, file
+	ApprovedBy   string            `json:"approved_by,omitempty"`
+	ApprovedHash string            `json:"approved_hash,omitempty"`
+	ListHash     string            `json:"list_hash,omitempty"`
+	PutBack      []string          `json:"put_back,omitempty"` // files of the host that sessions had changed
+	Running      bool              `json:"running"`            // a process holds the job's lock
+	Lent         bool              `json:"lent"`               // the directory still belongs to the box's user
+	Sessions     int               `json:"sessions"`
+	Turns        int               `json:"turns"`
+	Calls        int               `json:"calls"`
+	Boxes        int               `json:"boxes"`
+	Commits      int               `json:"commits"`
+	Seconds      float64           `json:"seconds"` // worked, over all processes
+	Prompt       int               `json:"prompt_tokens"`
+	Output       int               `json:"completion_tokens"`
+	Cached       int               `json:"cached_tokens"`
+	Spent        decimal.Decimal   `json:"spent_usd"`     // unsettled reservations included
+	Unsettled    decimal.Decimal   `json:"unsettled_usd"` // part of Spent: worst cases of replies that did not say what they cost
+	Lost         decimal.Decimal   `json:"lost_usd"`      // part of Spent: worst cases of requests whose answer a crash has lost
+	Budget       decimal.Decimal   `json:"budget_usd"`
+	Reported     decimal.Decimal   `json:"reported_usd"`            // of replies for which there are both: what the provider says they cost,
+	Computed     decimal.Decimal   `json:"computed_usd"`            // and what their tokens cost at the known price
+	Deviates     bool              `json:"cost_deviates,omitempty"` // the two have differed by more than 5 %
+	LastEvent    string            `json:"last_event,omitempty"`
+	Flaky        map[string]string `json:"flaky,omitempty"`   // of features, by id: how their verify contradicts itself
+	Proof        *ledger.ProofInfo `json:"proof,omitempty"`   // the last one of everything
+	Outcome      Outcome           `json:"outcome,omitempty"` // of the last process that ended by itself
+	Reason       string            `json:"reason,omitempty"`
+	Hint         string            `json:"hint,omitempty"`
+	Branch       string            `json:"branch,omitempty"`   // of the commits, in a repository that was there before
+	From         string            `json:"from,omitempty"`     // the branch that it began at
+	Handover     *handover.Report  `json:"handover,omitempty"` // only from Run; nil if no box has run
 }
 
 // Passing counts the features that pass.

@@ -18,12 +18,18 @@ const (
 )
 
 // hostFiles are what a session can't change for good.
-func (j *job) hostFiles(kind string) []string {
-	if kind == initializer {
+func (j *job) hostFiles(kind string, now feature.Feature) []string {
+	if kind == initializer && j.o.SignedOff == nil {
 		return []string{specInWorkspace, notesName}
 	}
-	names := []string{specInWorkspace, notesName, publicList}
+	names := []string{specInWorkspace, notesName}
+	if kind != revision {
+		names = append(names, publicList)
+	}
 	for _, f := range j.list.Features {
+		if kind == revision && f.ID == now.ID {
+			continue
+		}
 		names = append(names, f.Frozen...)
 	}
 	return names
@@ -52,9 +58,24 @@ func (j *job) systemPrompt() (string, error) {
 // planTask is the initializer's part of the conversation.
 func (j *job) planTask() (string, error) {
 	return j.o.Prompts.Render("initializer", map[string]any{
-		"Spec":     headOf(j.o.Spec.Text, specInPlan),
-		"Features": j.state.job.Features,
+		"Spec":      headOf(j.o.Spec.Text, specInPlan),
+		"Count":     j.countAsked(),
+		"Remark":    j.list.Remark,
+		"SignedOff": j.o.SignedOff != nil,
+		"Old":       len(j.old),
 	})
+}
+
+// countAsked is how many features the initializer is asked for.
+func (j *job) countAsked() string {
+	switch n := j.wanted(); {
+	case n != feature.AnyNumber:
+		return fmt.Sprintf("exactly %d", n)
+	case j.list.Remark != "":
+		return fmt.Sprintf("%d, or as many as the remark below asks for", len(j.list.Features))
+	default:
+		return fmt.Sprintf("the %d that are there", len(j.old))
+	}
 }
 
 // headOf is the part of a spec that a prompt carries; the whole lies in the workspace.

@@ -24,6 +24,7 @@ const (
 	whyAgain      = "again"      // what contradicts an earlier result
 	whyAcceptance = "acceptance" // the user's own test
 	whyFinal      = "final"
+	whyWithout    = "without-work" // on the state before it, where it must still fail
 )
 
 // verdict is what the host saw.
@@ -64,6 +65,10 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 		if r.Full != nil {
 			v.passed = false
 			v.output += "\n[" + tool.ProofFullText(r, j.o.Limits) + "]"
+		}
+		if v.passed && ranNoTest(r.Output()) {
+			v.passed, v.how = false, "ran no test"
+			v.output += "\n[verify exited 0, but its test runner ran no test]"
 		}
 		result.Limits = limitInfo(tool.Hits(r, j.o.Limits))
 		if !v.passed && c.init != "" {
@@ -127,7 +132,7 @@ func (j *job) onCopy(ctx context.Context, use func(*checkout) error) (err error)
 
 // onCopyOf gives use a copy of the files of s, which lie in from.
 func (j *job) onCopyOf(ctx context.Context, s staged, from workspace, use func(*checkout) error) (err error) {
-	c, err := j.newCheckout(ctx, s, from)
+	c, err := j.newCheckout(ctx, proofDir, s, from)
 	if err != nil {
 		return err
 	}
@@ -150,6 +155,9 @@ func (j *job) prove(ctx context.Context, f feature.Feature, why string) (v verdi
 			return err
 		}
 		if broken, flaky, err = j.regressions(ctx, c, f, !v.passed && why == whyBefore); err != nil || !v.passed || len(broken) > 0 {
+			return err
+		}
+		if v, err = j.needsWork(ctx, f, v); err != nil || !v.passed {
 			return err
 		}
 		commit, err := j.commit(ctx, c.s, f.ID, fmt.Sprintf("%s: %s", f.ID, clip(f.Description, 100)))

@@ -2,10 +2,8 @@ package runner
 
 import (
 	"encoding/json"
-	"maps"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,66 +11,6 @@ import (
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
-
-// cheat plans honestly and then tries calls to make "hello" pass.
-func cheat(calls ...model.Call) actor {
-	return func(r model.Request) model.Reply {
-		if isPlan(r) {
-			return greeter(r)
-		}
-		if turnOf(r) == 0 {
-			return says(append(calls, finish("done"))...)
-		}
-		return says(blocked("I give up"))
-	}
-}
-
-// I10: passes is true only for what the host saw, on the tree that the commit has.
-func TestI10CheatingDoesNotPass(t *testing.T) {
-	t.Parallel()
-	good := write("hello.sh", "echo hello\n")
-	cheats := map[string][]model.Call{
-		"says done":             {},
-		"writes passes":         {bash(`sed -i 's/"passes": false/"passes": true/' feature_list.json`)},
-		"weakens the test":      {bash("echo true > tests/hello.sh")},
-		"replaces the list":     {bash(`echo '[]' > feature_list.json`)},
-		"links the test away":   {bash("rm -r tests && mkdir /tmp/gb-cheat-$$ && echo true > /tmp/gb-cheat-$$/hello.sh && ln -s /tmp/gb-cheat-$$ tests")},
-		"plants a git filter":   {good, bash("git init -q; git config filter.x.clean 'echo other'; echo 'hello.sh filter=x' > .gitattributes")},
-		"ignores the file mode": {good, bash("git init -q; git config core.fileMode false; git add -A; chmod +x hello.sh")},
-		"ignores the program":   {good, write(".gitignore", "hello.sh\n")},
-		"excludes the program":  {good, bash("git init -q; echo hello.sh >> .git/info/exclude")},
-		"hides it in .git":      {bash("git init -q; echo 'echo hello' > .git/x.sh; echo 'sh .git/x.sh' > hello.sh")},
-		"moves .git away":       {good, bash("git init -q; mkdir .cache; mv .git .cache/repo; echo .cache > .gitignore; ln -s .cache/repo .git")},
-		"leaves a gitfile":      {good, bash("git init -q; mkdir .cache; mv .git .cache/repo; echo .cache > .gitignore; echo 'gitdir: .cache/repo' > .git")},
-		"borrows objects":       {good, bash("git init -q; mkdir -p .git/objects/info; echo /tmp > .git/objects/info/alternates")},
-		"brings a conftest":     {good, write("conftest.py", "")},
-		"brings a pytest":       {good, write("pytest.py", "print('1 passed')")},
-		"drops the grader":      {good, bash("git init -q; git rm -q --cached tests/hello.sh; echo tests/hello.sh > .gitignore")},
-		"configures pytest":     {good, write("pyproject.toml", "[tool.pytest.ini_options]\naddopts = \"--version\"\n")},
-		"init.sh plants":        {good, write("init.sh", "touch conftest.py\n")},
-		"init.sh rewrites":      {good, write("init.sh", "echo exit 0 > tests/hello.sh\n")},
-		"forges an object":      {good, bash("git init -q; echo 'echo evil' > x; o=$(git hash-object -w x); rm x; h=$(git hash-object hello.sh); f=.git/objects/$(echo $h | cut -c1-2); mkdir -p $f; cp .git/objects/$(echo $o | cut -c1-2)/$(echo $o | cut -c3-) $f/$(echo $h | cut -c3-)")},
-		"a submodule":           {good, bash("git init -q sub && cd sub && git commit -q --allow-empty -m x")},
-	}
-	for i, name := range slices.Sorted(maps.Keys(cheats)) {
-		if testing.Short() && i%6 != 0 {
-			continue // a sample: each is a whole job
-		}
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, cheat(cheats[name]...))
-			w.ends(Incomplete)
-			if n := w.count(ledger.Passed); n != 0 {
-				t.Errorf("%d features pass\n%s", n, w.history())
-			}
-			if s, _ := ReadStatus(w.o.Dir); s.Passing() != 0 {
-				t.Error("the state says that a feature passes")
-			}
-			if list := w.content("feature_list.json"); strings.Contains(list, `"passes": true`) {
-				t.Errorf("the workspace says that a feature passes:\n%s", list)
-			}
-		})
-	}
-}
 
 // The program may only pass with what git has: a verify that writes into the
 // tree proves something else than what is committed.
@@ -250,7 +188,8 @@ func TestSessionsAreLimited(t *testing.T) {
 	})
 	w.ends(Incomplete)
 	s, _ := ReadStatus(w.o.Dir)
-	if s.Sessions != 1+2*codingAttempts || !s.Features[0].Blocked || !s.Features[1].Blocked {
+	if s.Sessions != 1+2*(codingAttempts+1) || // after the last one the test is looked at, see revision.go
+		!s.Features[0].Blocked || !s.Features[1].Blocked {
 		t.Errorf("%d sessions, %+v", s.Sessions, s.Features)
 	}
 }

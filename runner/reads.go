@@ -87,7 +87,7 @@ func (s *session) startReads(ctx context.Context, calls []model.Call, reads []to
 		done = append(done, r)
 		env := s.env // an Env is not for several at once
 		all.Go(func() {
-			if r.err = s.job.volumes.enterSession(ctx, r.box); r.err == nil {
+			if r.err = s.job.volumes.enterSession(ctx, r.box, s.boxSpec()); r.err == nil {
 				r.result, r.err = tool.Run(ctx, r.box, use, &env)
 			}
 			r.took = time.Since(start)

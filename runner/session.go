@@ -18,6 +18,7 @@ const (
 	initializer = "initializer"
 	coding      = "coding"
 	acceptance  = "acceptance"
+	revision    = "revision" // of a disputed test, in the initializer's role
 )
 
 // How a session can end, in the ledger and in the next session's prompt.
@@ -54,6 +55,7 @@ type session struct {
 	feature feature.Feature // coding
 	turns   int
 	pool    *sandbox.Pool
+	copy    *checkout // where it works, nil for the project itself
 	env     tool.Env
 
 	messages  []model.Message // only appended to, but for old results that are left out
@@ -83,12 +85,17 @@ type session struct {
 // newSession makes a session whose conversation begins with the job's system
 // prompt and task.
 func (j *job) newSession(kind string, f feature.Feature, turns int, task string) *session {
-	s := &session{job: j, kind: kind, feature: f, turns: j.turnsOf(turns), tools: tool.Tools(j.o.Limits.Timeout),
+	return j.newSessionIn(nil, kind, f, turns, task)
+}
+
+// newSessionIn is newSession on a copy of the project; nil is the project itself.
+func (j *job) newSessionIn(copied *checkout, kind string, f feature.Feature, turns int, task string) *session {
+	s := &session{job: j, copy: copied, kind: kind, feature: f, turns: j.turnsOf(turns), tools: tool.Tools(j.o.Limits.Timeout),
 		maxTokens: firstCap(j.o.MaxTokens, j.o.ModelInfo), window: window{size: j.o.ModelInfo.Context},
 		ids: map[string]bool{}, loop: loop{patience: j.patience()}}
-	s.pool = j.newPool()
+	s.pool = s.newPool()
 	s.env = tool.Env{Vars: j.env, Shell: j.shell(), Scope: j.o.Scope, Limits: j.o.Limits,
-		Numbers: tool.NumbersFor(j.o.ModelInfo.Context), Frozen: j.hostFiles(kind),
+		Numbers: tool.NumbersFor(j.o.ModelInfo.Context), Frozen: j.hostFiles(kind, f),
 		Installed: j.inventory.InstalledLine(), Saved: j.ledger.Totals().Calls}
 	s.append(model.Message{Role: model.System, Content: j.system})
 	s.append(model.Message{Role: model.User, Content: task})
@@ -212,6 +219,9 @@ func (s *session) endBoxes() error {
 	if err := s.job.openUp(); err != nil {
 		return err
 	}
+	if s.copy != nil {
+		return s.job.volumes.fetch(ctx, s.copy.volume)
+	}
 	return s.job.volumes.fetchWorkspace()
 }
 
@@ -222,12 +232,23 @@ func (s *session) renewBoxes() error {
 		s.notices = append(s.notices, "[The boxes that still ran were ended before the verification.]")
 	}
 	err := s.endBoxes()
-	s.pool = s.job.newPool()
+	s.pool = s.newPool()
 	return err
 }
 
-func (j *job) newPool() *sandbox.Pool {
-	return sandbox.NewPool(j.o.Engine, j.boxSpec(true), sandbox.PoolOptions{Scope: j.o.Scope, Starts: j.o.Starts,
+// boxSpec is a box of the session.
+func (s *session) boxSpec() sandbox.Spec {
+	spec := s.job.boxSpec(true)
+	if s.copy != nil {
+		on := s.copy.boxSpec(s.job)
+		spec.Workspace, spec.WorkspaceVolume, spec.Hidden, spec.Disk = on.Workspace, on.WorkspaceVolume, on.Hidden, on.Disk
+	}
+	return spec
+}
+
+func (s *session) newPool() *sandbox.Pool {
+	j := s.job
+	return sandbox.NewPool(j.o.Engine, s.boxSpec(), sandbox.PoolOptions{Scope: j.o.Scope, Starts: j.o.Starts,
 		Handed: func(box *sandbox.Box, s sandbox.Start) {
 			// A ledger that can't be written fails the next event that matters.
 			_ = j.recordBox(ledger.BoxInfo{ID: box.ID(), Purpose: forCall, Took: s.Took, Waited: s.Waited})

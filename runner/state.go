@@ -34,11 +34,8 @@ const (
 
 const stateVersion = 1
 
-// jobMax bounds job.json in bytes, specMax the kept specification.
-const (
-	jobMax  = 64 << 10
-	specMax = 1 << 20
-)
+// jobMax bounds job.json in bytes.
+const jobMax = 64 << 10
 
 // jobRecord is what a job is, written once.
 type jobRecord struct {

@@ -79,9 +79,10 @@ func statusOf(dir string, record jobRecord, list feature.State, t ledger.Totals)
 	s := Status{
 		ID: record.ID, Dir: dir, Spec: record.Spec, SpecHash: record.SpecHash,
 		Features: list.Features, Note: list.Note, Red: list.Red, Flaky: list.Flaky, Proof: t.Proof, Approved: list.Approved != "",
+		ApprovedHow: list.Approved, ApprovedBy: list.By, ApprovedHash: list.AcceptedHash, ListHash: list.Hash,
 		Sessions: t.Sessions, Turns: t.Turns, Calls: t.Calls, Boxes: t.Boxes, Commits: t.Commits,
 		Seconds: t.Worked.Seconds(), Prompt: t.Prompt, Output: t.Completion, Cached: t.Cached,
-		Spent: t.Spent(), Unsettled: t.Unsettled(), Lost: t.Lost, Reported: t.Reported, Computed: t.Computed, Deviates: t.Deviates,
+		Spent: t.Spent(), Unsettled: t.Unsettled(), Lost: t.Lost, Reported: t.Reported, Computed: t.Computed, Deviates: t.Deviates, PutBack: t.PutBack,
 	}
 	if !t.LastEvent.IsZero() {
 		s.LastEvent = t.LastEvent.Format("2006-01-02 15:04:05Z07:00")

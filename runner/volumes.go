@@ -186,13 +186,13 @@ func (v *volumes) enter(ctx context.Context, box *sandbox.Box, spec sandbox.Spec
 
 // enterSession does the same for a box of a session, if the host knows that it
 // has changed something.
-func (v *volumes) enterSession(ctx context.Context, box *sandbox.Box) error {
+func (v *volumes) enterSession(ctx context.Context, box *sandbox.Box, spec sandbox.Spec) error {
 	if v == nil {
 		return nil
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.push(ctx, box, v.instead(sandbox.Spec{Home: sandbox.Home}))
+	return v.push(ctx, box, spec)
 }
 
 func (v *volumes) push(ctx context.Context, box *sandbox.Box, spec sandbox.Spec) error {

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/glovebox-run/glovebox/runner"
-	"github.com/glovebox-run/glovebox/runner/feature"
 )
 
 // canAsk says that a person can be asked: both what is asked and what is
@@ -37,8 +34,8 @@ func (a *app) ask(ctx context.Context, question string) (bool, error) {
 	return false, nil
 }
 
-// maxAnswer bounds an answer in bytes.
-const maxAnswer = 256
+// maxAnswer bounds an answer in bytes: as much as a terminal takes in a line.
+const maxAnswer = 4096
 
 // readLine reads one line. A cancelled context ends the waiting; the read
 // itself can't be ended, it lives on until the process ends, which is soon.
@@ -79,59 +76,4 @@ func readUntilNewline(r io.Reader) (string, error) {
 		}
 	}
 	return string(line), nil
-}
-
-// approve shows the planned features to a person and asks whether to build them.
-func (a *app) approve(ctx context.Context, dir string, list []feature.Feature, note string) error {
-	a.screen.Print("")
-	s, _ := runner.ReadStatus(dir) // without it the table lacks what the proofs say now, no more
-	for _, line := range featureTable(list, note, s.Red, streamColumns(a.rawErr)) {
-		a.screen.Print(line)
-	}
-	a.screen.Print("")
-	yes, err := a.ask(ctx, "Build these? [y]es / [n]o ")
-	if err != nil {
-		return err
-	}
-	if !yes {
-		return fail(runner.Rejected, "change the spec and begin in another --project-dir", "the planned features were rejected; nothing was built")
-	}
-	return nil
-}
-
-// featureTable shows each feature with the command that proves it, and what
-// that command says now, which is the best evidence that it tests something.
-func featureTable(list []feature.Feature, note string, red map[string]string, columns int) []string {
-	var lines []string
-	ids := 0
-	for _, f := range list {
-		ids = max(ids, width(plain(f.ID)))
-	}
-	indent := strings.Repeat(" ", ids+4)
-	field := func(label, text string) {
-		for i, part := range wrap(plain(text), max(columns-len(indent)-9, 20)) {
-			if i > 0 {
-				label = ""
-			}
-			lines = append(lines, indent+pad(label, 8)+part)
-		}
-	}
-	for _, f := range list {
-		for i, part := range wrap(plain(f.Description), max(columns-len(indent)-1, 20)) {
-			id := ""
-			if i == 0 {
-				id = plain(f.ID)
-			}
-			lines = append(lines, "  "+pad(id, ids)+"  "+part)
-		}
-		field("proof", f.Verify)
-		field("now", red[f.ID])
-	}
-	if note != "" {
-		lines = append(lines, "")
-		for _, part := range wrap("Not covered, in the planner's words: "+plain(note), max(columns-3, 20)) {
-			lines = append(lines, "  "+part)
-		}
-	}
-	return lines
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/glovebox-run/glovebox/runner"
-	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/runner/model/provider"
 	"github.com/glovebox-run/glovebox/sandbox"
@@ -99,9 +98,12 @@ func (a *app) options(o order, spec runner.Spec, dir string) runner.Options {
 	if options.Loop = o.loop; o.loop == 0 {
 		options.Loop = -1 // as asked for, not as by default
 	}
+	options.SignedOff, options.Person = o.signedOff, person()
 	if !o.yes {
-		options.Approve = func(ctx context.Context, list []feature.Feature, note string) error {
-			return a.approve(ctx, dir, list, note)
+		d := &dialogue{a: a, dir: dir}
+		options.Approve = d.approve
+		if a.canAsk() {
+			options.Dispute = d.dispute
 		}
 	}
 	return options

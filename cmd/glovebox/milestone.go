@@ -68,6 +68,10 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 		if e.List != nil {
 			return noColour, "planned", plain(strings.Join(e.List.IDs, ", "))
 		}
+	case ledger.Remarked:
+		return noColour, "again", plain(e.Text)
+	case ledger.Edited:
+		return yellow, "edited", plain(e.Text)
 	case ledger.Approved:
 		if e.List != nil {
 			return noColour, "accepted", howAccepted(e.List.How)
@@ -83,6 +87,12 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 		}
 	case ledger.Passed:
 		return green, "passed", plain(e.Feature)
+	case ledger.PutBack:
+		return yellow, "put back", plain(e.Text) + ", which a session had changed"
+	case ledger.Disputed:
+		return yellow, "disputed", join(e.Feature, e.Text)
+	case ledger.Revised:
+		return yellow, "revised", join(e.Feature, e.Text)
 	case ledger.Blocked:
 		return yellow, "blocked", join(e.Feature, e.Text)
 	case ledger.Unpassed:
@@ -178,7 +188,9 @@ func verdictOf(e ledger.Event) (colour, string, string) {
 		return green, "accepted", "by your acceptance test"
 	case v != nil && v.Why == "acceptance":
 		return red, "red", join("your acceptance test "+plain(e.Text), lastLine(v.Output))
-	case v == nil || v.Passed:
+	case v != nil && v.Why == "without-work" && v.Passed:
+		return red, "red", join(e.Feature, "it passes without the work too")
+	case v == nil || v.Passed || v.Why == "without-work":
 		return noColour, "", ""
 	case v.Why == "red-check":
 		return dim, "red", join(e.Feature, "as it must be before it is built: "+lastLine(v.Output))
@@ -210,6 +222,8 @@ func howAccepted(how string) string {
 		return "as it is (--yes)"
 	case "person":
 		return "by you"
+	case "file":
+		return "as it was signed off (--approve)"
 	default:
 		return plain(how)
 	}

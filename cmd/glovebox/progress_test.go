@@ -252,12 +252,12 @@ func TestFeatureTable(t *testing.T) {
 		{ID: "list", Description: "List " + hostile, Verify: "make\ncheck"},
 	}, "Colours.", map[string]string{"add": "1 failed"}, 40)
 	want := []string{
-		"  add   Add a task",
-		"        proof   pytest -q",
-		"                tests/test_add.py",
-		"        now     1 failed",
-		"  list  List ab c\ufffd31m\ufffddrow\ufffd\ufffd\ufffd\ufffd end",
-		"        proof   make check",
+		"  1  add   Add a task",
+		"           proof   pytest -q",
+		"                   tests/test_add.py",
+		"           now     1 failed",
+		"  2  list  List ab c\ufffd31m\ufffddrow\ufffd\ufffd\ufffd\ufffd end",
+		"           proof   make check",
 		"",
 		"  Not covered, in the planner's words:",
 		"  Colours.",

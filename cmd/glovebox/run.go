@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/feature"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -45,6 +46,9 @@ func (a *app) runAction(c *cli.Context) error {
 	}
 	dir, state, err := checkProject(o.dir, a.env("HOME"))
 	if err != nil {
+		return err
+	}
+	if o.signedOff, err = readSignedOff(o.approve, dir); err != nil {
 		return err
 	}
 	if err := recoverLoan(dir, state); err != nil {
@@ -94,6 +98,9 @@ func (a *app) doneAlready(o order, spec runner.Spec, accept *runner.Acceptance, 
 	if s.Proof != nil && !s.Proof.Passed() || accept != nil && !runner.HasAcceptance(dir, accept) {
 		return false, nil // `verify` has found what does not work any more, or there is another test to be passed
 	}
+	if o.signedOff != nil && feature.Hash(o.signedOff) != s.ApprovedHash || s.Passing() < len(s.Features) {
+		return false, nil // another list, or one that was edited since
+	}
 	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
 		return false, nil // whatever is wrong is the runner's to find and to say
 	}
@@ -118,7 +125,10 @@ func (a *app) mayApprove(o order, dir string, state projectState) error {
 			return nil
 		}
 	}
-	return usage("give --yes to accept the planned features unseen, or run it on a terminal", "there is no terminal to ask whether the planned features are right")
+	if o.signedOff != nil {
+		return nil
+	}
+	return usage("give --yes to accept the planned features unseen, --approve FILE, or run it on a terminal", "there is no terminal to ask whether the planned features are right")
 }
 
 // mayMixOwners asks before a directory becomes a project in which files belong

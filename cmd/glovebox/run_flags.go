@@ -12,6 +12,7 @@ import (
 
 	"github.com/glovebox-run/glovebox/images"
 	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/runner/model/provider"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
@@ -53,6 +54,8 @@ type order struct {
 	accept         string // file with the user's own test
 	acceptEach     bool
 	acceptOutput   bool
+	approve        string            // file
+	signedOff      []feature.Feature // that it holds
 	yes, json      bool
 	quiet, verbose bool
 }
@@ -105,6 +108,7 @@ func runFlags() []cli.Flag {
 		text("record", "", "`FILE` for the raw traffic with the provider, no keys"),
 		&cli.StringFlag{Name: "branch", DefaultText: "glovebox/JOB", Usage: "`NAME` for commits; or current"},
 		flag("allow-dirty", "begin with work that is not committed"),
+		text("approve", "", "`FILE`: features that were signed off before"),
 		flag("yes", "accept the planned features, and files in DIR, unseen"),
 		flag("json", "events as JSON lines on stdout"),
 		flag("quiet", "no progress", "q"),
@@ -123,7 +127,7 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		baseURL: c.String("base-url"), price: c.String("price"),
 		image: c.String("image"), runtime: c.String("runtime"),
 		effort: c.String("effort"), upstreams: *c.Generic("provider").(*wordList), blockPaid: a.blockPaid(c.Bool("block-paid")),
-		wait: c.Bool("wait"), record: c.String("record"),
+		wait: c.Bool("wait"), record: c.String("record"), approve: c.String("approve"),
 		branch: c.String("branch"), allowDirty: c.Bool("allow-dirty"),
 		prompts: c.String("prompts"), accept: c.String("accept"), acceptEach: c.Bool("accept-each"), acceptOutput: c.Bool("accept-output"),
 		yes: c.Bool("yes"), json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
@@ -145,6 +149,10 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 		return o, usage("name a file, or leave it out: a job keeps the test that it was given", "run: --accept is empty")
 	case o.image == "":
 		return o, usage(imageHint, "run: --image is empty")
+	case c.IsSet("approve") && o.approve == "":
+		return o, usage("for example --approve agreed.json", "run: --approve names no file")
+	case o.approve != "" && c.IsSet("features"):
+		return o, usage("leave --features out: the list says how many", "run: --approve and --features contradict each other")
 	case o.quiet && o.verbose:
 		return o, usage("give one of them", "run: --quiet and --verbose contradict each other")
 	}

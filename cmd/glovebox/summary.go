@@ -48,6 +48,12 @@ func (r report) write(s runner.Status) {
 	if s.Deviates {
 		r.field("", deviationText(s.Reported, s.Computed))
 	}
+	if s.Approved {
+		r.field("list", listText(s))
+	}
+	if len(s.PutBack) > 0 {
+		r.field("put back", putBackText(s.PutBack))
+	}
 	if s.Note != "" {
 		r.field("uncovered", "in the planner's words: "+s.Note)
 	}
@@ -78,6 +84,16 @@ func branchText(s runner.Status) string {
 		return s.Branch
 	}
 	return fmt.Sprintf("%s; to take it over: git switch %s && git merge %s", s.Branch, s.From, s.Branch)
+}
+
+// putBackText names files that sessions have changed although they are not theirs.
+func putBackText(names []string) string {
+	const shown = 5
+	text := strings.Join(names[:min(len(names), shown)], ", ")
+	if more := len(names) - shown; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + ": sessions had changed what is the host's"
 }
 
 func tokensText(s runner.Status) string {
@@ -123,9 +139,17 @@ func (r report) features(s runner.Status) {
 		ids = max(ids, width(plain(f.ID)))
 	}
 	for _, f := range list {
-		line := fmt.Sprintf("  %s %s  %s", mark(f, s.Flaky[f.ID] != ""), pad(plain(f.ID), ids), plain(f.Description))
+		line := fmt.Sprintf("  %s %s  %s%s", mark(f, s.Flaky[f.ID] != ""), pad(plain(f.ID), ids), revisedMark(f), plain(f.Description))
 		fmt.Fprintln(r.w, cut(line, r.columns))
 	}
+}
+
+// revisedMark stands before a feature whose test is not the one that was accepted.
+func revisedMark(f feature.Feature) string {
+	if f.Revised {
+		return "(test revised) "
+	}
+	return ""
 }
 
 func mark(f feature.Feature, flaky bool) string {

@@ -18,4 +18,6 @@ type Feature struct {
 	Frozen  []string `json:"frozen,omitempty"`
 	Passes  bool     `json:"passes"`
 	Blocked bool     `json:"blocked,omitempty"`
+	// Revised says that a frozen file was corrected after a dispute.
+	Revised bool `json:"revised,omitempty"`
 }

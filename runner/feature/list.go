@@ -22,6 +22,16 @@ func Next(list List) (Feature, bool) {
 	return Feature{}, false
 }
 
+// Find is the feature with an id.
+func Find(list List, id string) (Feature, bool) {
+	for _, f := range list {
+		if f.ID == id {
+			return f, true
+		}
+	}
+	return Feature{}, false
+}
+
 // Public is the text of [File] as the host writes it into the workspace, with
 // passes and blocked as they are.
 func Public(list List) []byte {
@@ -36,11 +46,11 @@ func Public(list List) []byte {
 }
 
 // Hash identifies what was agreed: the SHA-256, in hex, of the list without
-// passes and blocked, which change while it is built.
+// passes, blocked and revised, which change while it is built.
 func Hash(list List) string {
 	agreed := make(List, len(list))
 	for i, f := range list {
-		f.Passes, f.Blocked = false, false
+		f.Passes, f.Blocked, f.Revised = false, false, false
 		if len(f.Frozen) == 0 {
 			f.Frozen = nil
 		}

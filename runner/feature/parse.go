@@ -14,6 +14,7 @@ import (
 // keep a prompt that shows the list from growing without end.
 const (
 	maxFile        = 1 << 20 // bytes
+	maxFeatures    = 100
 	maxID          = 40
 	maxDescription = 500
 	maxSteps       = 20
@@ -42,8 +43,11 @@ func (p Problem) String() string {
 	return b.String() + p.Text
 }
 
+// AnyNumber lets a list have as many features as it likes, from 1 to 100.
+const AnyNumber = 0
+
 // Parse reads a [File] that a model wrote. want is how many features it must
-// have. All faults are found at once; without problems the list is good. What
+// have, or [AnyNumber]. All faults are found at once; without problems the list is good. What
 // the model says about passes and blocked is ignored.
 func Parse(data []byte, want int) (List, []Problem) {
 	entries, err := split(data)
@@ -51,7 +55,10 @@ func Parse(data []byte, want int) (List, []Problem) {
 		return nil, []Problem{{Text: err.Error()}}
 	}
 	var c checker
-	if len(entries) != want {
+	switch {
+	case want == AnyNumber && (len(entries) < 1 || len(entries) > maxFeatures):
+		c.add("", "", fmt.Sprintf("the list has %d features; it may have 1 to %d", len(entries), maxFeatures))
+	case want != AnyNumber && len(entries) != want:
 		c.add("", "", fmt.Sprintf("the list has %d features; it must have exactly %d", len(entries), want))
 	}
 	var list List

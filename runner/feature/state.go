@@ -23,9 +23,20 @@ type State struct {
 	Features []Feature `json:"features"`
 	Note     string    `json:"note,omitempty"`     // what the list does not cover, in the initializer's words
 	Hash     string    `json:"hash"`               // of the list as it was accepted, see [Hash]
-	Approved string    `json:"approved,omitempty"` // how: yes-flag or person; "" is not yet
+	Approved string    `json:"approved,omitempty"` // how: yes-flag, person or file; "" is not yet
+	By       string    `json:"by,omitempty"`       // who ran the command that accepted it
+	// AcceptedHash is Hash as it was then; later changes of the list leave it alone.
+	AcceptedHash string `json:"accepted_hash,omitempty"`
+	// Remark is what a person wants to be different; the initializer has not answered yet.
+	Remark string `json:"remark,omitempty"`
 	// Red is the last line that each verify printed when it was seen failing before the work began, by id.
 	Red map[string]string `json:"red,omitempty"`
+	// Unseen are features whose verify a person has changed since and that nobody has seen failing yet.
+	Unseen []string `json:"unseen,omitempty"`
+	// Disputes are what the model says against the test of a feature, by id, until that is settled.
+	Disputes map[string]string `json:"disputes,omitempty"`
+	// Tried are the features whose test had its session of revision.
+	Tried []string `json:"tried,omitempty"`
 	// Attempts counts the coding sessions of a feature, by id.
 	Attempts map[string]int `json:"attempts,omitempty"`
 	// Flaky says of a feature, by id, what its verify did when it gave different

@@ -37,10 +37,15 @@ const (
 	VerifyStart  Kind = "verify"         // Verify: the host runs a feature's command in a new box
 	VerifyEnd    Kind = "verdict"        // Verify
 	Listed       Kind = "listed"         // List: the initializer's list passed the checks
+	Remarked     Kind = "remark"         // List, Text: a person wants another list, and says what is to be different
 	Approved     Kind = "approved"       // List: and was accepted
+	Edited       Kind = "edited"         // List, Text: a person has changed the accepted list, and what
 	CommitStart  Kind = "commit"         // Commit: Tree and Message are about to be committed
 	CommitEnd    Kind = "committed"      // Commit
 	Passed       Kind = "passed"         // Feature, Commit: the host saw it work
+	PutBack      Kind = "put-back"       // Text: a file of the host's or a frozen one that a session had changed
+	Disputed     Kind = "disputed"       // Feature, Text: the model says that the feature's test is wrong
+	Revised      Kind = "revised"        // Feature, Text, List: its test was corrected, and why
 	Blocked      Kind = "blocked"        // Feature, Text
 	Unblocked    Kind = "unblocked"      // Feature, Text: it gets one more session
 	Unpassed     Kind = "unpassed"       // Feature, Text, Commit: it worked once and does not now; the commit that broke it, where there is one
@@ -175,7 +180,7 @@ type LimitInfo struct {
 // VerifyInfo is a verification by the host.
 type VerifyInfo struct {
 	Command string `json:"command"`
-	Why     string `json:"why"`            // red-check, before-session, finish, session-end, regression, baseline, again, final, acceptance
+	Why     string `json:"why"`            // red-check, before-session, finish, session-end, regression, baseline, again, final, without-work, acceptance
 	Box     string `json:"box,omitempty"`  // id
 	Tree    string `json:"tree,omitempty"` // git's hash of the tree as the host computed it
 	// Program is the same without the files that the host itself keeps in the
@@ -192,7 +197,8 @@ type VerifyInfo struct {
 type ListInfo struct {
 	Hash string   `json:"hash"`
 	IDs  []string `json:"ids"`
-	How  string   `json:"how,omitempty"`  // yes-flag, person
+	How  string   `json:"how,omitempty"`  // yes-flag, person, file
+	By   string   `json:"by,omitempty"`   // user name and uid of who ran the command
 	Note string   `json:"note,omitempty"` // what the list does not cover, in the initializer's words
 }
 

@@ -63,7 +63,7 @@ func what(e Event) string {
 	case e.Verify != nil:
 		return verifyText(e)
 	case e.List != nil:
-		return joined(fmt.Sprintf("%d features: %s", len(e.List.IDs), strings.Join(e.List.IDs, ", ")), e.List.How, e.List.Note)
+		return joined(e.Feature, fmt.Sprintf("%d features: %s", len(e.List.IDs), strings.Join(e.List.IDs, ", ")), byText(e.List), e.Text, e.List.Note)
 	case e.Proof != nil:
 		return proofText(e.Proof)
 	case e.Kind == Unpassed:
@@ -79,6 +79,14 @@ func what(e Event) string {
 	default:
 		return strings.TrimSpace(e.Feature + " " + e.Text)
 	}
+}
+
+// byText is how a list was accepted or changed, and by whom.
+func byText(l *ListInfo) string {
+	if l.How == "" || l.By == "" {
+		return l.How
+	}
+	return fmt.Sprintf("%s, by %s, hash %.12s", l.How, l.By, l.Hash)
 }
 
 func jobText(j *JobInfo) string {

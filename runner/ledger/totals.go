@@ -28,6 +28,7 @@ type Totals struct {
 	Calls     int
 	Boxes     int
 	Commits   int
+	PutBack   []string // files of the host's that sessions had changed, each once; not to be changed
 
 	Worked    time.Duration // sum over the processes, first event to last
 	First     time.Time
@@ -43,6 +44,9 @@ type Totals struct {
 	workedEarlier time.Duration // by the processes before
 	lastCommit    string
 }
+
+// putBackMax bounds the names of files that were put back.
+const putBackMax = 100
 
 // Unsettled is the cost of a reply that did not say it: all of its reserve.
 type Unsettled struct {
@@ -109,6 +113,10 @@ func (t *Totals) Add(e Event) {
 		t.resettle(e)
 	case CallStart:
 		t.Calls++
+	case PutBack:
+		if !slices.Contains(t.PutBack, e.Text) && len(t.PutBack) < putBackMax {
+			t.PutBack = append(slices.Clip(t.PutBack), e.Text)
+		}
 	case CommitEnd:
 		t.countCommit(e)
 	case Branched:

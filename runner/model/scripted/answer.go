@@ -95,7 +95,7 @@ func (t Turn) baffled(result string) Turn {
 	return Turn{Say: say + "\nI can't go on from here.", Calls: []Call{finish("blocked", say)}}
 }
 
-var sessionLine = regexp.MustCompile(`(?m)^Session: (initializer|acceptance|coding, feature \S+)\s*$`)
+var sessionLine = regexp.MustCompile(`(?m)^Session: (initializer|acceptance|(?:coding|revision), feature \S+)\s*$`)
 
 // sessionTitle finds the runner's line that says what the session is for: the
 // first after the spec, whose own lines are anybody's.

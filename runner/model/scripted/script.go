@@ -44,8 +44,8 @@ type Script struct {
 // Session is the model's part in one kind of session, and in a coding session
 // for one feature.
 type Session struct {
-	Kind    string `yaml:"kind"`    // initializer, coding or acceptance
-	Feature string `yaml:"feature"` // of a coding session
+	Kind    string `yaml:"kind"`    // initializer, coding, revision or acceptance
+	Feature string `yaml:"feature"` // of a coding session or a revision
 	Turns   []Turn `yaml:"turns"`
 }
 
@@ -167,10 +167,10 @@ func (s *Script) check() error {
 
 func (s *Session) check() error {
 	switch {
-	case s.Kind != "initializer" && s.Kind != "coding" && s.Kind != "acceptance":
-		return fmt.Errorf("kind %q: initializer, coding and acceptance are known", s.Kind)
-	case (s.Kind == "coding") != (s.Feature != ""):
-		return errors.New("a coding session has a feature, an initializer has none")
+	case !slices.Contains([]string{"initializer", "coding", "revision", "acceptance"}, s.Kind):
+		return fmt.Errorf("kind %q: initializer, coding, revision and acceptance are known", s.Kind)
+	case slices.Contains([]string{"coding", "revision"}, s.Kind) != (s.Feature != ""):
+		return errors.New("a coding session has a feature and a revision too, an initializer has none")
 	}
 	for i := range s.Turns {
 		if err := s.Turns[i].check(); err != nil {
@@ -196,8 +196,8 @@ func (t *Turn) check() error {
 
 // title is how the runner's prompt names the session.
 func (s *Session) title() string {
-	if s.Kind == "coding" {
-		return "coding, feature " + s.Feature
+	if s.Feature != "" {
+		return s.Kind + ", feature " + s.Feature
 	}
 	return s.Kind
 }
