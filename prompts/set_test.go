@@ -53,12 +53,12 @@ func write(t *testing.T, dir, name, text string) {
 // One prompt is replaced, the others stay.
 func TestSetReplaces(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "initializer.md", "Plan {{.Features}} of:\n{{.Spec}}\n")
+	write(t, dir, "initializer.md", "Plan {{.Count}} of:\n{{.Spec}}{{.Remark}}{{if .SignedOff}}!{{end}}{{if .Old}}?{{end}}\n")
 	s, err := prompts.Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Render("initializer", map[string]any{"Spec": "a shop", "Features": 2}); err != nil || got != "Plan 2 of:\na shop" {
+	if got, err := s.Render("initializer", map[string]any{"Spec": "a shop", "Count": 2, "Remark": "", "SignedOff": false, "Old": 0}); err != nil || got != "Plan 2 of:\na shop" {
 		t.Errorf("%q, %v", got, err)
 	}
 	if _, err := s.Render("initializer", map[string]any{"Spec": "a shop"}); err == nil {
@@ -74,7 +74,7 @@ func TestSetReplaces(t *testing.T) {
 func TestFaultyPrompts(t *testing.T) {
 	good := "{{.Spec}} {{.Feature.ID}} {{.Red}}"
 	for _, c := range []struct{ file, text, want string }{
-		{"coding.txt", good, `"coding.txt" is no prompt; they are acceptance.md, coding.md, gitignore.md, initializer.md, system.md`},
+		{"coding.txt", good, `"coding.txt" is no prompt; they are acceptance.md, coding.md, gitignore.md, initializer.md, revision.md, system.md`},
 		{"codng.md", good, `"codng.md" is no prompt`},
 		{"coding.md", "", "coding.md: it is empty"},
 		{"coding.md", "\xff", "coding.md: it is not UTF-8"},
