@@ -31,6 +31,12 @@ type Options struct {
 	// Workspace says where the project lies for the boxes; "" is WorkspaceAuto.
 	Workspace WorkspaceMode
 
+	// Purse is a cap over several jobs, nil if there is none.
+	Purse model.Purse
+	// Pace waits until a request may leave, for limits that jobs share; nil
+	// never waits.
+	Pace func(ctx context.Context) error
+
 	Budget     decimal.Decimal // USD for the whole job, over all its processes
 	KeepBudget bool            // the cap stays what it was if the job was begun before; Budget is for a new one
 	Wait       bool            // sleep until the reset of a provider's daily limit, and go on
