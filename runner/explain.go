@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/glovebox-run/glovebox/runner/model"
@@ -19,6 +20,14 @@ func ModelError(err error) *Error {
 	outcome, what, hint := explainFault(fault.Fault)
 	if fault.Fault == model.FaultDailyLimit {
 		hint = "the same command goes on after " + fault.Reset(time.Now()).UTC().Format("2006-01-02 15:04 UTC") + hint
+	}
+	if fault.Status == http.StatusOK { // a reply came, and cost what it should not
+		switch fault.Fault {
+		case model.FaultNoPrice:
+			hint = "the job ends so that no more is spent: look at the provider's price list; custom/ and openai/ take another price with --price IN/OUT"
+		case model.FaultPaid:
+			hint = "the job ends so that no more is spent: choose another model (`glovebox models --free`)"
+		}
 	}
 	if what != "" && fault.Status != 0 {
 		what = fmt.Sprintf("%s (HTTP %d)", what, fault.Status)
@@ -59,7 +68,7 @@ func explainFault(f model.Fault) (o Outcome, what, hint string) {
 	case model.FaultCredits:
 		return FailedRun, "the provider wants credits", "buy credits from the provider, lower --max-tokens, or choose a free model; " + goesOn
 	case model.FaultNotFound:
-		return FailedRun, "the model was not found", "check the model's name in the provider's list"
+		return FailedRun, "the model was not found", "check the model's name in the provider's list; at OpenRouter its endpoints, a price that has risen or your privacy settings may rule it out, too"
 	case model.FaultServer:
 		return FailedRun, "the provider's server failed", "it is the provider's trouble: try again later; " + goesOn
 	case model.FaultUnreachable:

@@ -22,8 +22,8 @@ func (c *cut) Reply(ctx context.Context, r Request) (Reply, error) {
 	if err != nil {
 		return reply, err
 	}
-	full := reply.Usage.Known && reply.Usage.Completion >= r.MaxTokens
-	if full || !reply.Usage.Known && endsInTheMiddle(reply.Calls) {
+	told := reply.Usage.Known && reply.Usage.Completion > 0
+	if told && reply.Usage.Completion >= r.MaxTokens || !told && endsInTheMiddle(reply.Calls) {
 		reply.Finish = FinishLength
 	}
 	return reply, nil

@@ -32,9 +32,11 @@ func TestCutWithoutUsage(t *testing.T) {
 		`{"a":"b"}`: FinishCalls, `{}`: FinishCalls, "": FinishCalls, `{"a" "b"`: FinishCalls, "hello": FinishCalls,
 	} {
 		calls := []Call{{Arguments: `{"whole":true}`}, {Arguments: arguments}}
-		m := Cut(&answers{t: t, list: []answer{{reply: Reply{Finish: FinishCalls, Calls: calls}}}})
-		if got, err := m.Reply(context.Background(), Request{MaxTokens: 100}); err != nil || got.Finish != want {
-			t.Errorf("%s: %q, %v", arguments, got.Finish, err)
+		for _, usage := range []Usage{{}, {Known: true, Prompt: 9}} { // nobody calls anything in no tokens
+			m := Cut(&answers{t: t, list: []answer{{reply: Reply{Finish: FinishCalls, Calls: calls, Usage: usage}}}})
+			if got, err := m.Reply(context.Background(), Request{MaxTokens: 100}); err != nil || got.Finish != want {
+				t.Errorf("%s: %q, %v", arguments, got.Finish, err)
+			}
 		}
 	}
 }

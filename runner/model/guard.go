@@ -49,8 +49,8 @@ func (g *guard) Reply(ctx context.Context, r Request) (Reply, error) {
 // told yet counts in its favour, what it had told does not.
 func (g *guard) atBest(e Error) Reply {
 	r := Reply{Model: e.Model, Provider: e.Provider, Routing: e.Routing}
-	if (r.Model == "" || g.known(r.Model)) && len(g.info.Accept) > 0 {
-		r.Model = g.info.Accept[0]
+	if r.Model == "" || g.known(r.Model) {
+		r.Model = g.asked()
 	}
 	if r.Provider == "" && len(g.info.Upstreams) > 0 {
 		r.Provider = g.info.Upstreams[0]
@@ -60,7 +60,7 @@ func (g *guard) atBest(e Error) Reply {
 		way.Strategy = direct
 	}
 	if way.Requested == "" {
-		way.Requested = g.info.ID
+		way.Requested = g.asked()
 	}
 	if len(way.Models) == 0 {
 		way.Models = []string{r.Model}
@@ -96,7 +96,7 @@ func (g *guard) wrongRouting(r Reply) string {
 	switch {
 	case way.Strategy != direct && way.Strategy != alias:
 		return fmt.Sprintf("the request was routed by %s", quoted(way.Strategy))
-	case way.Requested != g.info.ID:
+	case way.Requested != g.asked():
 		return fmt.Sprintf("the request was taken for one for %s", quoted(way.Requested))
 	case len(way.Models) == 0:
 		return "no endpoint is named that answered"
@@ -111,6 +111,15 @@ func (g *guard) wrongRouting(r Reply) string {
 		}
 	}
 	return ""
+}
+
+// asked is the id that requests name: the first of those that are accepted. A
+// recording that is played has another name for the model.
+func (g *guard) asked() string {
+	if len(g.info.Accept) == 0 {
+		return g.info.ID
+	}
+	return g.info.Accept[0]
 }
 
 // accepted says that a name is one of the model's, letter by letter.

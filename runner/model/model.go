@@ -3,10 +3,10 @@
 //
 // Wrappers compose around a provider, each with one duty:
 //
-//	Retry(Settle(Budget(Cut(Guard(provider)))))
+//	Retry(Settle(Budget(text.Calls(Cut(Guard(provider))))))
 //
 // Guard refuses a reply of another model. Cut recognises a reply that the limit
-// of tokens has ended. Budget lets no request leave whose
+// of tokens has ended. text.Calls finds calls that slipped into the words. Budget lets no request leave whose
 // worst case does not fit, and has its [Book], the ledger, written before the
 // request leaves and after the answer came. Settle looks up what replies cost
 // that did not say it. Retry sends again only what may be sent again. The order

@@ -55,9 +55,10 @@ type details struct {
 
 // assembly makes one reply out of events.
 type assembly struct {
-	header  http.Header
-	key     string
-	earlier int // calls in the conversation before
+	header   http.Header
+	key      string
+	earlier  int // calls in the conversation before
+	anyPrice bool
 
 	out    model.Reply
 	begun  bool
@@ -252,6 +253,10 @@ func (a *assembly) reply() (model.Reply, error) {
 			unfinished.Message = wire.Clean(unfinished.Message+": "+a.why, a.key)
 		}
 		return model.Reply{}, a.failed(unfinished)
+	}
+	if why := a.usage.dearer(); why != "" && !a.anyPrice {
+		return model.Reply{}, a.failed(&model.Error{Fault: model.FaultNoPrice, Status: http.StatusOK,
+			Message: "the reply was made " + why + ", which costs more than the known price"})
 	}
 	out.Finish = finish
 	a.content(&out)

@@ -30,6 +30,9 @@ type Config struct {
 	Key string
 	// Model is the id that the server knows.
 	Model string
+	// AnyPrice accepts replies that are billed above the list's price; without
+	// it they are refused.
+	AnyPrice bool
 	// Effort is output_config.effort, "" to send none.
 	Effort string
 	// UserAgent names the program to the server.
@@ -88,7 +91,7 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 		return model.Reply{}, c.asker.Fault(ctx, err)
 	}
 	defer resp.Body.Close()
-	a := assembly{header: resp.Header, key: c.config.Key, earlier: callsIn(r.Messages)}
+	a := assembly{header: resp.Header, key: c.config.Key, earlier: wire.CallsIn(r.Messages), anyPrice: c.config.AnyPrice}
 	if err := a.read(resp.Body); err != nil {
 		return model.Reply{}, a.failed(c.asker.Fault(ctx, err))
 	}

@@ -45,9 +45,6 @@ func classify(a answer) *model.Error {
 	return e
 }
 
-// perDay is a wait that is no limit per minute any more.
-const perDay = 10 * time.Minute
-
 // fault is by status first; words decide where one status means several things.
 func (f failure) fault(status int, retryAfter time.Duration) model.Fault {
 	switch {
@@ -61,7 +58,7 @@ func (f failure) fault(status int, retryAfter time.Duration) model.Fault {
 		return model.FaultNotFound
 	case status == 429 && f.Details.Code == "enforced_spend_limit_reached":
 		return model.FaultCredits
-	case status == 429 && retryAfter > perDay:
+	case status == 429 && retryAfter > wire.PerDay:
 		return model.FaultDailyLimit
 	case status == 429:
 		return model.FaultRateLimit

@@ -148,13 +148,3 @@ func orEmpty(s string) string {
 	}
 	return s
 }
-
-// callsIn counts the calls of a conversation, so that the ids we have to make
-// up ourselves are new ones.
-func callsIn(messages []model.Message) int {
-	n := 0
-	for _, m := range messages {
-		n += len(m.Calls)
-	}
-	return n
-}

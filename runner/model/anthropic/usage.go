@@ -1,6 +1,11 @@
 package anthropic
 
-import "github.com/glovebox-run/glovebox/runner/model"
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/glovebox-run/glovebox/runner/model"
+)
 
 // usage is the usage of an answer. Its input tokens are those that came from
 // no cache and went into none.
@@ -12,6 +17,25 @@ type usage struct {
 	Details    struct {
 		Thinking int `json:"thinking_tokens"`
 	} `json:"output_tokens_details"`
+	// What decides the price beside the tokens.
+	Geo   string `json:"inference_geo"`
+	Tier  string `json:"service_tier"`
+	Speed string `json:"speed"`
+}
+
+// dearer says why the tokens cost more than the list's price, "" if they don't
+// (platform.claude.com/docs, pricing).
+func (u usage) dearer() string {
+	switch {
+	case u.Geo == "us":
+		return "in the US alone (inference_geo)"
+	case u.Tier != "" && u.Tier != "standard" && u.Tier != "batch":
+		return fmt.Sprintf("in the service tier %.40q", u.Tier)
+	case u.Speed == "fast":
+		return "in fast mode"
+	default:
+		return ""
+	}
 }
 
 // update takes what later says; what it leaves out stays.
@@ -23,6 +47,7 @@ func (u *usage) update(later usage) {
 			*part.to = *part.from
 		}
 	}
+	u.Geo, u.Tier, u.Speed = cmp.Or(later.Geo, u.Geo), cmp.Or(later.Tier, u.Tier), cmp.Or(later.Speed, u.Speed)
 	u.Details.Thinking = max(u.Details.Thinking, later.Details.Thinking)
 }
 

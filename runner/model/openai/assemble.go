@@ -91,23 +91,11 @@ func (a *assembly) tolerate(mark string) {
 
 func (a *assembly) add(raw []byte) error {
 	var c chunk
-	if err := json.Unmarshal(raw, &c); err != nil {
+	err := json.Unmarshal(raw, &c)
+	a.tell(c) // what could be read of it counts, whatever else is in there
+	if err != nil {
 		return &model.Error{Fault: model.FaultServer, Status: http.StatusOK, Message: "the answer has a chunk that can't be read: " + wire.First(err.Error(), 200), Err: err}
 	}
-	if a.out.ID == "" {
-		a.out.ID = c.ID
-	}
-	a.served(c.Model)
-	if c.Provider != "" {
-		a.out.Provider = c.Provider
-	}
-	if c.Usage != nil {
-		a.out.Usage = c.Usage.model()
-	}
-	if c.Tier != "" {
-		a.tier = c.Tier
-	}
-	a.routed(c.Routing)
 	for _, ch := range c.Choices {
 		if ch.Index != 0 {
 			continue // one answer was asked for
@@ -120,6 +108,27 @@ func (a *assembly) add(raw []byte) error {
 		}
 	}
 	return nil
+}
+
+// tell notes what a chunk says of the answer as a whole. The last usage holds,
+// with the highest cost that was told.
+func (a *assembly) tell(c chunk) {
+	if a.out.ID == "" {
+		a.out.ID = c.ID
+	}
+	a.served(c.Model)
+	if c.Provider != "" {
+		a.out.Provider = c.Provider
+	}
+	if c.Usage != nil {
+		cost := a.out.Usage.Cost
+		a.out.Usage = c.Usage.model()
+		a.out.Usage.Cost = dearest(a.out.Usage.Cost, cost)
+	}
+	if c.Tier != "" {
+		a.tier = c.Tier
+	}
+	a.routed(c.Routing)
 }
 
 // failed gives the failure of an answer that had begun what the answer had told:

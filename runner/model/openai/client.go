@@ -92,7 +92,7 @@ func (c *Client) Reply(ctx context.Context, r model.Request) (model.Reply, error
 		return model.Reply{}, c.asker.Fault(ctx, err)
 	}
 	defer stream.Close()
-	a := assembly{earlier: callsIn(r.Messages), out: model.Reply{ID: replyID(stream.Header())}}
+	a := assembly{earlier: wire.CallsIn(r.Messages), out: model.Reply{ID: replyID(stream.Header())}}
 	for {
 		raw, err := stream.RecvRaw()
 		if err == io.EOF { // and not an error that wraps it: that is a cut

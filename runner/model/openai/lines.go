@@ -100,6 +100,10 @@ func (l *lines) chunk(e wire.Event) {
 	}
 	if err := json.Unmarshal(e.Data, &c); err != nil {
 		l.err = l.broken(fmt.Errorf("an event is no chunk: %q", wire.First(string(e.Data), 200)))
+		var broken *model.Error
+		if errors.As(l.err, &broken) {
+			l.err = testified(broken, e.Data)
+		}
 		return
 	}
 	failed := e.Name == "error" || wire.Present(c.Error)

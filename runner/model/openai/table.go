@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/glovebox-run/glovebox/runner/model"
+	"github.com/glovebox-run/glovebox/runner/model/wire"
 )
 
 // rule is a line of the table that says what kind of failure an answer is.
@@ -22,8 +23,7 @@ type rule struct {
 
 const (
 	anyWait = time.Nanosecond
-	// dayWait is a wait that is no limit per minute any more.
-	dayWait = 10*time.Minute + time.Nanosecond
+	dayWait = wire.PerDay + time.Nanosecond
 )
 
 // rules is the table; the first line that matches holds. docs/models.md shows

@@ -18,6 +18,7 @@ import (
 type usage struct {
 	Prompt     tokens          `json:"prompt_tokens"`
 	Completion tokens          `json:"completion_tokens"`
+	Total      tokens          `json:"total_tokens"`
 	Cost       json.RawMessage `json:"cost"`
 	BYOK       bool            `json:"is_byok"`
 	PromptPart struct {
@@ -43,6 +44,11 @@ func (u *usage) model() model.Usage {
 		CacheWrite: int(u.PromptPart.CacheWrite),
 		Reasoning:  int(u.CompletionPart.Reasoning),
 	}
+	// xAI and others count what the model thought beside its reply, and only
+	// their total says so. It is billed like the reply.
+	if int(u.Total) > out.Prompt+out.Completion && out.Reasoning > 0 && out.Completion >= 0 {
+		out.Completion = min(int(u.Total)-out.Prompt, out.Completion+out.Reasoning)
+	}
 	cost, ok := u.cost()
 	switch {
 	case ok && min(out.Prompt, out.Completion, out.Cached, out.CacheWrite, out.Reasoning) >= 0 && out.Prompt+out.Completion > 0:
@@ -63,10 +69,14 @@ func (u *usage) cost() (_ decimal.NullDecimal, ok bool) {
 		return cost, ok
 	}
 	upstream, ok := dollars(u.CostPart.Upstream)
-	if !ok || !upstream.Valid {
+	switch {
+	case ok && upstream.Valid:
+		return decimal.NewNullDecimal(cost.Decimal.Add(upstream.Decimal)), true
+	case cost.Decimal.IsPositive():
+		return cost, false // and what the upstream takes, which is missing
+	default:
 		return decimal.NullDecimal{}, true
 	}
-	return decimal.NewNullDecimal(cost.Decimal.Add(upstream.Decimal)), true
 }
 
 // dollars reads an amount that may be absent; ok is false if it is no amount.

@@ -58,7 +58,8 @@ func (r request) anthropic(ctx context.Context) (model.Model, model.Info, error)
 	if info.Price, info.PriceSource, err = r.anthropicPrice(); err != nil {
 		return nil, info, err
 	}
-	config := anthropic.Config{BaseURL: orName(r.BaseURL, anthropicURL), Key: key, Model: r.id, UserAgent: r.userAgent()}
+	config := anthropic.Config{BaseURL: orName(r.BaseURL, anthropicURL), Key: key, Model: r.id, UserAgent: r.userAgent(),
+		AnyPrice: r.Price != ""} // which is then the user's to know
 	list, err := anthropicList(ctx, r.anthropicClient(ctx, config))
 	if err != nil {
 		return nil, info, err

@@ -132,7 +132,11 @@ func (r request) openrouter(ctx context.Context) (model.Model, model.Info, error
 	}
 	// Only endpoints that list the field are asked.
 	config.CompletionTokens = !entry.takes("max_tokens") && entry.takes("max_completion_tokens")
-	return openrouterClient{r.client(ctx, config)}, info, nil
+	asked := r.client(ctx, config)
+	if !info.CostReported {
+		return asked, info, nil // whose records are not believed, either
+	}
+	return openrouterClient{asked}, info, nil
 }
 
 const openrouterURL = "https://openrouter.ai/api/v1"

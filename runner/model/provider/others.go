@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/shopspring/decimal"
 
 	"github.com/glovebox-run/glovebox/runner/model"
 	"github.com/glovebox-run/glovebox/runner/model/openai"
@@ -40,8 +43,11 @@ func (r request) openai(ctx context.Context) (model.Model, model.Info, error) {
 		return nil, info, err
 	}
 	tabled, entry, ok := price.Lookup("openai", r.id)
-	if ok && info.PriceSource == "" {
+	switch {
+	case ok && info.PriceSource == "":
 		info.Price, info.PriceSource = tabled, price.Source()
+	case ok:
+		info.Price = shaped(info.Price, tabled)
 	}
 	if info.PriceSource == "" {
 		return nil, info, r.noPrice()
@@ -64,6 +70,28 @@ func (r request) openai(ctx context.Context) (model.Model, model.Info, error) {
 		info.Price = dearestAmong(info.Price, dated)
 	}
 	return c, info, nil
+}
+
+// shaped gives a stated price what the table knows beside the two figures that
+// a person states: writing to a cache and long prompts cost as many times the
+// stated price as they cost the table's.
+func shaped(stated, tabled model.Price) model.Price {
+	if !tabled.Prompt.IsPositive() || !tabled.Completion.IsPositive() {
+		return stated
+	}
+	in, out := stated.Prompt.Div(tabled.Prompt), stated.Completion.Div(tabled.Completion)
+	times := func(d decimal.NullDecimal) decimal.NullDecimal {
+		d.Decimal = d.Decimal.Mul(in)
+		return d
+	}
+	stated.CacheWrite = times(tabled.CacheWrite)
+	for _, s := range tabled.Steps {
+		long := s.Price
+		long.Prompt, long.Completion = long.Prompt.Mul(in), long.Completion.Mul(out)
+		long.CacheRead, long.CacheWrite = decimal.NullDecimal{}, times(long.CacheWrite)
+		stated.Steps = append(stated.Steps, model.Step{Above: s.Above, Price: long})
+	}
+	return stated
 }
 
 // dearestAmong is p, or more where the table knows one of the snapshots to be
@@ -103,8 +131,9 @@ func snapshots(id string, listed []string) []string {
 
 // ollama asks a server of one's own, which costs nothing.
 func (r request) ollama(ctx context.Context) (model.Model, model.Info, error) {
+	base := orName(r.BaseURL, ollamaURL(r.env("OLLAMA_HOST")))
 	c := r.client(ctx, openai.Config{
-		BaseURL: orName(r.BaseURL, ollamaURL(r.env("OLLAMA_HOST"))), Model: r.id, Effort: r.Effort,
+		BaseURL: base, Model: r.id, Effort: r.Effort,
 		FirstByte: patience, Idle: patience,
 	})
 	listed, err := models(ctx, c)
@@ -118,7 +147,27 @@ func (r request) ollama(ctx context.Context) (model.Model, model.Info, error) {
 	if !slices.ContainsFunc(names, func(n string) bool { return slices.Contains(listed, n) }) {
 		return nil, model.Info{}, r.notListed("; ollama pull " + r.id + " fetches it")
 	}
-	return c, model.Info{Accept: names, PriceSource: "a server of your own, no price"}, nil
+	info := model.Info{Accept: names}
+	if info.Price, info.PriceSource, err = r.stated(); err != nil {
+		return nil, info, err
+	}
+	switch {
+	case info.PriceSource != "":
+	case r.inCloud(base):
+		return nil, info, &model.Error{Fault: model.FaultNoPrice, Message: fmt.Sprintf(
+			"ollama/%s runs in Ollama's cloud, and what it costs there is not known", r.id)}
+	default:
+		info.PriceSource = "a server of your own, no price"
+	}
+	return c, info, nil
+}
+
+// inCloud says that a model does not run on the server that is asked: a tag
+// that ends in "cloud" has the server pass requests on to ollama.com, which
+// bills them.
+func (r request) inCloud(base string) bool {
+	u, err := url.Parse(base)
+	return strings.HasSuffix(r.id, "cloud") || err != nil || u.Hostname() == "ollama.com" || strings.HasSuffix(u.Hostname(), ".ollama.com")
 }
 
 // ollamaURL reads OLLAMA_HOST as Ollama does: a host, a host and port, or an

@@ -95,7 +95,8 @@ type request struct {
 // can give. What belongs to the model in this process (connections, a script's
 // server) ends with ctx.
 func Resolve(ctx context.Context, name string, env func(string) string, o Options) (model.Model, model.Info, error) {
-	provider, id, _ := strings.Cut(strings.TrimSpace(name), "/")
+	name = strings.TrimSpace(name)
+	provider, id, _ := strings.Cut(name, "/")
 	r := request{Options: o, provider: provider, id: id, env: env}
 	if err := r.choose(ctx); err != nil {
 		return nil, model.Info{}, err
@@ -110,6 +111,10 @@ func Resolve(ctx context.Context, name string, env func(string) string, o Option
 	info.Provider, info.ID = r.provider, r.id
 	if err := r.affordable(info); err != nil {
 		return nil, model.Info{}, err
+	}
+	if name == Auto && !info.Price.Free() { // by now, or at these upstreams
+		return nil, model.Info{}, &model.Error{Fault: model.FaultPaid, Message: fmt.Sprintf(
+			"auto chose %s/%s, which costs %s, and it takes free models only; name the model to pay for it", r.provider, r.id, describe(info.Price))}
 	}
 	return m, info, nil
 }
@@ -142,6 +147,9 @@ func (r request) check() error {
 	}
 	if len(r.Upstreams) > 0 && r.provider != "openrouter" {
 		return r.option("--provider is for openrouter/ models; %s/ has no upstreams to choose from", r.provider)
+	}
+	if r.Price != "" && r.provider == "openrouter" {
+		return r.option("--price is for models whose price no catalogue has; OpenRouter's has it")
 	}
 	if r.Effort != "" && !slices.Contains(Efforts(), r.Effort) {
 		return r.option("--effort %.40q is none of %s", r.Effort, strings.Join(Efforts(), ", "))

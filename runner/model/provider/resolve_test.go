@@ -198,12 +198,24 @@ func TestOpenAI(t *testing.T) {
 // may leave its own price out.
 func TestCostReported(t *testing.T) {
 	base := api(t, "", nil) + "/v1"
-	gateway := Options{BaseURL: base}
-	itself := Options{Wrap: func(next http.RoundTripper) http.RoundTripper {
+	gateway, itself := Options{BaseURL: base}, official(base)
+	for _, c := range []struct {
+		o    Options
+		want bool
+	}{{gateway, false}, {itself, true}} {
+		if _, info, err := Resolve(ending(t), "openrouter/a/plain", keys, c.o); err != nil || info.CostReported != c.want {
+			t.Errorf("%v, %v", info.CostReported, err)
+		}
+	}
+}
+
+// official are options with which OpenRouter itself is asked, which is at base.
+func official(base string) Options {
+	return Options{Wrap: func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(r *http.Request) (*http.Response, error) {
 			rest, ok := strings.CutPrefix(r.URL.String(), openrouterURL)
 			if !ok {
-				t.Errorf("a request to %s", r.URL)
+				return nil, fmt.Errorf("a request to %s", r.URL)
 			}
 			there, err := http.NewRequestWithContext(r.Context(), r.Method, base+rest, r.Body)
 			if err != nil {
@@ -213,14 +225,6 @@ func TestCostReported(t *testing.T) {
 			return next.RoundTrip(there)
 		})
 	}}
-	for _, c := range []struct {
-		o    Options
-		want bool
-	}{{gateway, false}, {itself, true}} {
-		if _, info, err := Resolve(ending(t), "openrouter/a/plain", keys, c.o); err != nil || info.CostReported != c.want {
-			t.Errorf("%v, %v", info.CostReported, err)
-		}
-	}
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -383,7 +387,7 @@ func TestOpenRouterCost(t *testing.T) {
 	})
 	s := httptest.NewServer(mux)
 	defer s.Close()
-	m, _, err := Resolve(ending(t), "openrouter/a/plain", keys, Options{BaseURL: s.URL + "/v1"})
+	m, _, err := Resolve(ending(t), "openrouter/a/plain", keys, official(s.URL+"/v1"))
 	if err != nil {
 		t.Fatal(err)
 	}

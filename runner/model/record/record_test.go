@@ -275,3 +275,28 @@ func TestLoad(t *testing.T) {
 		t.Error("a file that is not there")
 	}
 }
+
+// Any letter can be escaped in JSON: a key in an error's body that is so is
+// withheld with it.
+func TestKeyInDisguise(t *testing.T) {
+	const secret = "abcd/efgh/ijkl-0123456789"
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprintf(w, `{"error":{"message":"bad key %s"}}`, strings.ReplaceAll(secret, "/", `\/`))
+	}))
+	defer s.Close()
+	var out bytes.Buffer
+	r := record.New(&out, record.Options{Redact: func(x string) string { return strings.ReplaceAll(x, secret, record.Withheld) }})
+	transport := &http.Transport{DisableKeepAlives: true}
+	resp, err := (&http.Client{Transport: r.Wrap(transport)}).Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if strings.Contains(out.String(), "efgh") || !strings.Contains(out.String(), `"status":401`) {
+		t.Errorf("recorded\n%s", out.String())
+	}
+}

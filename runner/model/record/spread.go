@@ -6,12 +6,16 @@ import (
 	"strings"
 )
 
-// spreads says that a stream holds a secret in pieces: texts that belong
-// together (the parts of a reply, of a call's arguments) become one only when
-// the stream is put together, and then a secret stands in it that stands in no
-// piece. Such a body is not recorded at all.
+// spreads says that a body holds a secret in pieces or in disguise: texts that
+// belong together (the parts of a reply, of a call's arguments) become one only
+// when the stream is put together, and any letter can be escaped in JSON; then a
+// secret stands in it that stands in no piece. Such a body is not recorded at all.
 func spreads(body string, redact func(string) string) bool {
 	texts := map[string]*strings.Builder{}
+	var document any
+	if json.Unmarshal([]byte(body), &document) == nil {
+		gather(texts, "", document)
+	}
 	for line := range strings.Lines(body) {
 		data, ok := strings.CutPrefix(line, "data:")
 		var event any

@@ -1,6 +1,10 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/glovebox-run/glovebox/runner/model"
+)
 
 // Marks in [model.Reply.Tolerated] of calls whose id was none.
 const (
@@ -32,4 +36,13 @@ func (i *IDs) Own(id string) (own, mark string) {
 	}
 	i.taken[id] = true
 	return id, mark
+}
+
+// CallsIn counts the calls of a conversation, for [IDs.Earlier].
+func CallsIn(messages []model.Message) int {
+	n := 0
+	for _, m := range messages {
+		n += len(m.Calls)
+	}
+	return n
 }

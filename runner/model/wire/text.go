@@ -49,6 +49,9 @@ func First(s string, n int) string {
 // Present says that a field is there and not null.
 func Present(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
+// PerDay is a wait that is no limit per minute any more.
+const PerDay = 10 * time.Minute
+
 // LongestWait bounds how long a server can ask to wait.
 const LongestWait = 48 * time.Hour
 
