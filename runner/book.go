@@ -91,9 +91,13 @@ func (j *job) askThrough() {
 	info, b := j.o.ModelInfo, &book{j}
 	j.records, _ = j.o.Model.(model.Records)
 	reader := text.Calls(model.Cut(model.Guard(j.o.Model, info)))
-	j.settlement = model.Settle(model.Budget(reader, info, j.o.Budget, b), j.records, info, b,
+	j.settlement = model.Settle(model.SharedBudget(reader, info, j.o.Budget, b, j.o.Purse), j.records, info, b,
 		model.SettleOptions{Now: j.o.Now, Sleep: j.o.Sleep})
-	j.model = model.Retry(j.settlement, model.RetryOptions{
+	var asked model.Model = j.settlement
+	if j.o.Pace != nil {
+		asked = model.Paced(asked, j.o.Pace)
+	}
+	j.model = model.Retry(asked, model.RetryOptions{
 		WaitForReset: j.o.Wait, OnRetry: j.retrying, OnReset: j.waiting, Sleep: j.o.Sleep, Now: j.o.Now})
 }
 

@@ -57,6 +57,8 @@ func explainFault(f model.Fault) (o Outcome, what, hint string) {
 		return ModelRefused, "", "the provider did not serve what was asked for: choose another model (`glovebox models`), or name its upstream with --provider"
 	case model.FaultBudget:
 		return OverBudget, "", "the same command with a higher --budget goes on from here"
+	case model.FaultTotal:
+		return OverBudget, "", "the same command with a higher --total-budget goes on from here"
 	case model.FaultRateLimit:
 		return RateLimit, "the provider allows no more requests for now", "wait a few minutes, or give --wait; " + goesOn
 	case model.FaultDailyLimit: // ModelError says when before it

@@ -37,6 +37,12 @@ type Options struct {
 	Branch     string
 	AllowDirty bool // begin with work that is not committed: it gets into the first commit
 
+	// Purse is a cap over several jobs, nil if there is none.
+	Purse model.Purse
+	// Pace waits until a request may leave, for limits that jobs share; nil
+	// never waits.
+	Pace func(ctx context.Context) error
+
 	Budget     decimal.Decimal // USD for the whole job, over all its processes
 	KeepBudget bool            // the cap stays what it was if the job was begun before; Budget is for a new one
 	Wait       bool            // sleep until the reset of a provider's daily limit, and go on

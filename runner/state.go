@@ -142,6 +142,9 @@ func openStateDir(project *os.Root) (*os.Root, error) {
 	return root, nil
 }
 
+// ErrBusy says that another process works on a job.
+var ErrBusy = errors.New("its lock is taken")
+
 // takeLock makes this process the only one that works on the job. The kernel
 // drops the lock when the process ends, however it ends. It tries for a moment
 // because a reader of the status holds it for an instant.
@@ -164,7 +167,7 @@ func takeLock(root *os.Root) (*os.File, error) {
 			n, _ := f.ReadAt(pid, 0) // for the message only
 			pid = pid[:n]
 			f.Close()
-			return nil, &Error{Outcome: FailedRun,
+			return nil, &Error{Outcome: FailedRun, Err: ErrBusy,
 				Reason: "another process" + pidNote(pid) + " works on this job",
 				Hint:   "wait for it, or look at it with `glovebox status DIR`"}
 		}

@@ -115,7 +115,7 @@ func (s *session) raiseCap(most int) bool {
 func refusedLonger(err error) bool {
 	var fault *model.Error
 	return errors.As(err, &fault) &&
-		(fault.Fault == model.FaultBudget || fault.Fault == model.FaultContext || fault.Fault == model.FaultRequest)
+		(fault.Fault == model.FaultBudget || fault.Fault == model.FaultTotal || fault.Fault == model.FaultContext || fault.Fault == model.FaultRequest)
 }
 
 // firstCap is how many tokens a reply may have at first.

@@ -122,11 +122,30 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 	if err != nil {
 		return order{}, err
 	}
-	o := order{
-		spec: args[0], dir: c.String("project-dir"), model: c.String("model"),
+	return a.orderOf(commandLine{c}, args[0], c.String("project-dir"))
+}
+
+// values are what the flags of a job are set to, wherever that is written.
+type values interface {
+	String(flag string) string
+	Bool(flag string) bool
+	IsSet(flag string) bool
+	Words(flag string) []string
+}
+
+// commandLine are the values of a command line.
+type commandLine struct{ *cli.Context }
+
+// Words implements values.
+func (c commandLine) Words(flag string) []string { return *c.Generic(flag).(*wordList) }
+
+// orderOf reads the order for one spec.
+func (a *app) orderOf(c values, spec, dir string) (o order, err error) {
+	o = order{
+		spec: spec, dir: dir, model: c.String("model"),
 		baseURL: c.String("base-url"), price: c.String("price"),
 		image: c.String("image"), runtime: c.String("runtime"),
-		effort: c.String("effort"), upstreams: *c.Generic("provider").(*wordList), blockPaid: a.blockPaid(c.Bool("block-paid")),
+		effort: c.String("effort"), upstreams: c.Words("provider"), blockPaid: a.blockPaid(c.Bool("block-paid")),
 		wait: c.Bool("wait"), record: c.String("record"), approve: c.String("approve"),
 		branch: c.String("branch"), allowDirty: c.Bool("allow-dirty"),
 		prompts: c.String("prompts"), accept: c.String("accept"), acceptEach: c.Bool("accept-each"), acceptOutput: c.Bool("accept-output"),
@@ -135,7 +154,7 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 	if o.model == "" {
 		o.model = a.env("GLOVEBOX_MODEL")
 	}
-	if o.fences, err = a.fences(strings.Join(*c.Generic("allow-models").(*wordList), ",")); err != nil {
+	if o.fences, err = a.fences(strings.Join(c.Words("allow-models"), ",")); err != nil {
 		return o, err
 	}
 	switch {
@@ -165,7 +184,7 @@ func (a *app) readOrder(c *cli.Context) (order, error) {
 	return o, o.readNumbers(c)
 }
 
-func (o *order) readNumbers(c *cli.Context) (err error) {
+func (o *order) readNumbers(c values) (err error) {
 	if o.limits, err = parseLimits(c.String); err != nil {
 		return err
 	}

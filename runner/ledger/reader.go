@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"unicode/utf8"
 
@@ -137,5 +138,49 @@ func Read(root *os.Root, name string) ([]Event, error) {
 			return events, err
 		}
 		events = append(events, e)
+	}
+}
+
+// Sum adds a ledger up while another process writes it. The zero value has read
+// nothing yet.
+type Sum struct {
+	totals       Totals
+	line         int
+	offset, size int64
+}
+
+// Update reads what has come since and returns the totals of all. A ledger that
+// is not there yet adds up to nothing.
+func (s *Sum) Update(root *os.Root, name string) (Totals, error) {
+	f, err := atomicfile.Open(root, name, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.totals, nil
+	}
+	if err != nil {
+		return s.totals, fmt.Errorf("open ledger: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return s.totals, fmt.Errorf("read ledger: %w", err)
+	}
+	if info.Size() == s.size {
+		return s.totals, nil
+	}
+	if _, err := f.Seek(s.offset, io.SeekStart); err != nil {
+		return s.totals, fmt.Errorf("read ledger: %w", err)
+	}
+	r := NewReader(f, name)
+	r.line, r.seq, r.offset = s.line, s.totals.Seq, s.offset
+	for {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			s.line, s.offset, s.size = r.line, r.offset, r.offset+r.torn
+			return s.totals, nil
+		}
+		if err != nil {
+			return s.totals, err
+		}
+		s.totals.Add(e)
 	}
 }

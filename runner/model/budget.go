@@ -28,6 +28,13 @@ type Book interface {
 	Failed(spent decimal.Decimal, err error) error
 }
 
+// Purse is money that several jobs spend together, in one process or in many.
+type Purse interface {
+	// Open keeps all others out and says how much is left, in USD. What is
+	// reserved before shut is called must be on disk by then.
+	Open() (left decimal.Decimal, shut func(), err error)
+}
+
 // Budget lets a request leave only if what is spent and the request's worst
 // case together stay within limit, in USD. If they don't, MaxTokens shrinks
 // until they do, down to 256; else the request ends as FaultBudget.
@@ -38,7 +45,13 @@ type Book interface {
 // catalogue says. With a limit of 0 only a model that is free may be asked.
 // A price without a source is no price.
 func Budget(next Model, info Info, limit decimal.Decimal, book Book) Model {
-	return &budget{next: next, info: info, limit: limit, book: book}
+	return SharedBudget(next, info, limit, book, nil)
+}
+
+// SharedBudget is Budget with a second cap: what is left in purse, if it is not
+// nil. A request that does not fit into that ends as FaultTotal.
+func SharedBudget(next Model, info Info, limit decimal.Decimal, book Book, purse Purse) Model {
+	return &budget{next: next, info: info, limit: limit, book: book, purse: purse}
 }
 
 type budget struct {
@@ -46,6 +59,7 @@ type budget struct {
 	info  Info
 	limit decimal.Decimal
 	book  Book
+	purse Purse
 	mu    sync.Mutex // what was spent is read and reserved in one step
 }
 
@@ -81,13 +95,29 @@ func (b *budget) reserve(r Request) (Request, decimal.Decimal, error) {
 	defer b.mu.Unlock()
 	spent := b.book.Spent()
 	left := b.limit.Sub(spent)
+	short := func(needed decimal.Decimal) error {
+		return &Error{Fault: FaultBudget, Message: fmt.Sprintf("the budget of %s USD does not allow another request: %s spent, up to %s needed",
+			b.limit, spent.Round(6), needed.Round(6))}
+	}
+	if b.purse != nil {
+		shared, shut, err := b.purse.Open()
+		if err != nil {
+			return r, decimal.Zero, fmt.Errorf("look up what all jobs together have spent: %w", err)
+		}
+		defer shut()
+		if shared.LessThan(left) {
+			left = shared
+			short = func(needed decimal.Decimal) error {
+				return &Error{Fault: FaultTotal, Message: fmt.Sprintf("the budget of all jobs together does not allow another request: %s USD left, up to %s needed",
+					shared.Round(6), needed.Round(6))}
+			}
+		}
+	}
 	worst := b.info.Price.WorstCase(r)
 	if worst.IsPositive() && worst.GreaterThan(left) { // what costs nothing fits even where the cap was lowered
 		var ok bool
 		if r, ok = b.shrink(r, left); !ok {
-			return r, worst, &Error{Fault: FaultBudget, Message: fmt.Sprintf(
-				"the budget of %s USD does not allow another request: %s spent, up to %s needed",
-				b.limit, spent.Round(6), b.info.Price.WorstCase(r).Round(6))}
+			return r, worst, short(b.info.Price.WorstCase(r))
 		}
 		worst = b.info.Price.WorstCase(r)
 	}

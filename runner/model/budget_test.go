@@ -282,3 +282,52 @@ func (a *arbitrary) Reply(_ context.Context, r Request) (Reply, error) {
 		return Reply{Usage: u}, nil
 	}
 }
+
+// shared is a purse with a fixed sum.
+type shared struct {
+	left decimal.Decimal
+	open bool
+	err  error
+}
+
+func (s *shared) Open() (decimal.Decimal, func(), error) {
+	if s.err != nil {
+		return decimal.Zero, nil, s.err
+	}
+	s.open = true
+	return s.left, func() { s.open = false }, nil
+}
+
+// A cap over several jobs holds like the job's own, whichever is nearer, and is
+// open until the reservation is on disk.
+func TestSharedBudget(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit, left string
+		fault       Fault
+		says        string
+	}{
+		"both have room":       {"1000", "1000", "", ""},
+		"the shared is nearer": {"1000", "0.5", FaultTotal, "the budget of all jobs together"},
+		"its own is nearer":    {"0.5", "1000", FaultBudget, "the budget of 0.5 USD"},
+	} {
+		purse := &shared{left: usd(c.left)}
+		book := &memory{}
+		next := modelFunc(func() (Reply, error) {
+			if purse.open {
+				t.Errorf("%s: others are kept out while the model answers", name)
+			}
+			return Reply{}, nil
+		})
+		_, err := SharedBudget(next, dollarModel(), usd(c.limit), book, purse).Reply(context.Background(), hello(1000))
+		if c.fault == "" && err != nil || c.fault != "" && (faultOf(err) != c.fault || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if c.fault != "" && len(book.lines) > 0 {
+			t.Errorf("%s: booked %v", name, book.lines)
+		}
+	}
+	broken := errors.New("no such file")
+	if _, err := SharedBudget(&answers{t: t}, dollarModel(), usd("9"), &memory{}, &shared{err: broken}).Reply(context.Background(), hello(1)); !errors.Is(err, broken) {
+		t.Errorf("a purse that can't be read: %v", err)
+	}
+}

@@ -213,6 +213,7 @@ const (
 	FaultPaid        Fault = "paid"         // costs money where only free is allowed
 	FaultNotAllowed  Fault = "not-allowed"  // the user has fenced it off
 	FaultBudget      Fault = "budget"       // the cap would be exceeded
+	FaultTotal       Fault = "total-budget" // the cap of several jobs together would be exceeded
 	FaultMissingKey  Fault = "missing-key"  // no key in the environment
 	FaultUnknownName Fault = "unknown-name" // no such provider, or a name that is none
 	FaultOption      Fault = "option"       // this model or provider does not take an option that was given

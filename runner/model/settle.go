@@ -87,7 +87,7 @@ func (s *Settlement) Reply(ctx context.Context, r Request) (Reply, error) {
 	}
 	reply, err := s.next.Reply(ctx, r)
 	var e *Error
-	if !errors.As(err, &e) || e.Fault != FaultBudget {
+	if !errors.As(err, &e) || e.Fault != FaultBudget && e.Fault != FaultTotal {
 		return reply, err
 	}
 	if settled, serr := s.wait(ctx); serr != nil || !settled {

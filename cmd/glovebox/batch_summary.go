@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/glovebox-run/glovebox/runner/batch"
+)
+
+// showPlan writes what a batch would do. Nothing is asked for it: what a job
+// may cost at most is its budget.
+func (a *app) showPlan(o batchOrder) {
+	names, models := 4, 5
+	for _, t := range o.tasks {
+		names, models = max(names, width(t.Name)), max(models, width(plain(t.order.model)))
+	}
+	most := decimal.Zero
+	a.print("%s  %s  %s  %s", pad("name", names), pad("model", models), "usd at most", "spec")
+	for _, t := range o.tasks {
+		budget := t.order.budget
+		if isScripted(t.order.model) {
+			budget = decimal.Zero
+		}
+		most = most.Add(budget)
+		a.print("%s  %s  %11s  %s", pad(t.Name, names), pad(plain(t.order.model), models), budget.String(), plain(t.Spec))
+	}
+	text := fmt.Sprintf("%d specs, %s USD at most", len(o.tasks), most)
+	if o.total != nil && o.total.LessThan(most) {
+		text = fmt.Sprintf("%d specs, %s USD at most (--total-budget; the jobs' own budgets make %s)", len(o.tasks), o.total, most)
+	}
+	a.print("\n%s; nothing was sent and nothing was begun", text)
+}
+
+// showBatch writes where all jobs of a batch stand, and their sums.
+func (a *app) showBatch(out string, results []batch.Result) {
+	names, done, spent := 0, 0, decimal.Zero
+	for _, r := range results {
+		names = max(names, width(plain(r.Item.Name)))
+		spent = spent.Add(r.Status.Spent)
+		if r.Done() {
+			done++
+		}
+	}
+	a.print("%d of %d jobs done, %s USD", done, len(results), spent)
+	for _, r := range results {
+		a.print("%s", cut(fmt.Sprintf("  %s  %s  %s  %4s  %9s USD  %8s%s", batchMark(r), pad(plain(r.Item.Name), names), pad(batchState(r), 13),
+			passingText(r.Status.Features), r.Status.Spent.Round(6), took(r.Status.Seconds), reasonText(r)), a.outColumns()))
+	}
+	a.print("")
+	a.print("projects  %s", plain(out))
+	a.print("look      glovebox status %s/NAME; glovebox log %s/NAME", plain(out), plain(out))
+}
+
+func batchMark(r batch.Result) string {
+	switch {
+	case r.Done():
+		return "[x]"
+	case r.State == batch.Ended:
+		return "[!]"
+	default:
+		return "[ ]"
+	}
+}
+
+// batchState is where an item stands, in a word.
+func batchState(r batch.Result) string {
+	if r.State == batch.Ended {
+		return string(r.Outcome)
+	}
+	return string(r.State)
+}
+
+func reasonText(r batch.Result) string {
+	if r.Done() || r.Reason == "" {
+		return ""
+	}
+	return "  " + plain(r.Reason)
+}
