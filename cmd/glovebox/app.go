@@ -82,7 +82,7 @@ func (a *app) commandLine() *cli.App {
 		Usage:                 "builds software from a spec with a model that it does not trust",
 		Flags:                 []cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version"}},
 		Action:                a.version,
-		Commands:              []*cli.Command{a.runCommand(), a.statusCommand(), a.logCommand(), a.cleanCommand(), a.modelsCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand()},
+		Commands:              []*cli.Command{a.runCommand(), a.statusCommand(), a.logCommand(), a.reportCommand(), a.cleanCommand(), a.modelsCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand()},
 		HideVersion:           true,
 		HideHelpCommand:       true,
 		Writer:                a.stdout,

@@ -43,11 +43,12 @@ func importRules() []rule {
 		{"runner/atomicfile", nil},
 		{"runner/feature", []string{"runner/plain", "runner/atomicfile"}},
 		{"runner/ledger", []string{"runner/plain", "runner/atomicfile"}},
+		{"runner/report", []string{"runner/plain", "runner/atomicfile", "runner/feature", "runner/ledger"}},
 		{"runner/model/text", append(models, "runner/tool", "prompts")},
 		{"runner/model/...", models},
 		{"runner/model", models},
 		{"runner/tool", []string{"sandbox", "runner/model", "runner/plain", "prompts"}},
-		{"runner", []string{"sandbox", "images", "prompts", "runner/plain", "runner/atomicfile", "runner/feature", "runner/ledger", "runner/model", "runner/model/text", "runner/tool"}},
+		{"runner", []string{"sandbox", "images", "prompts", "runner/plain", "runner/atomicfile", "runner/feature", "runner/ledger", "runner/model", "runner/model/text", "runner/tool", "runner/report"}},
 		{"cmd/glovebox-agent", []string{"sandbox/agent"}},
 		{"cmd/glovebox", []string{"runner", "runner/...", "sandbox", "sandbox/docker", "sandbox/agent/binary", "images", "prompts"}},
 	}
