@@ -13,6 +13,7 @@ import (
 const (
 	sessionsKept = 1000
 	turnsKept    = 20_000
+	verdictsKept = 5000
 	notesKept    = 500
 	commitsKept  = 1000
 	textsKept    = 6 << 20 // bytes of arguments, results and outputs in sessions
@@ -38,6 +39,7 @@ type Builder struct {
 	turn      *Turn
 	calls     map[int]*Call // of the session under way, by number
 	turns     []*Session    // of each turn that is kept, the oldest first
+	verdicts  []*Session    // the same of verifications
 	features  map[string]*progress
 	commits   []Commit
 	notes     []Note
@@ -195,6 +197,7 @@ func (b *Builder) newTurn(e ledger.Event) {
 	b.session.Turns = append(b.session.Turns, b.turn)
 	b.turns = append(b.turns, b.session)
 	if len(b.turns) > turnsKept {
+		b.turns[0].Turns[0] = nil // or its memory would stay
 		b.turns[0].Turns = b.turns[0].Turns[1:]
 		b.turns = b.turns[1:]
 		b.out.Turns++
@@ -246,6 +249,13 @@ func (b *Builder) verdict(e ledger.Event) {
 	}
 	own := verdict // whose output may go, while the feature's stays
 	b.session.Verdicts = append(b.session.Verdicts, &own)
+	b.verdicts = append(b.verdicts, b.session)
+	if len(b.verdicts) > verdictsKept {
+		b.verdicts[0].Verdicts[0] = nil
+		b.verdicts[0].Verdicts = b.verdicts[0].Verdicts[1:]
+		b.verdicts = b.verdicts[1:]
+		b.out.Verdicts++
+	}
 	b.texts.put(len(own.Output), func() { own.Output = "" })
 }
 

@@ -10,7 +10,9 @@ import (
 func JSON(w io.Writer, r *Report) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
-	if err := e.Encode(r); err != nil {
+	whole := *r
+	whole.Jobs = orEmpty(r.Jobs)
+	if err := e.Encode(whole); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil

@@ -266,6 +266,7 @@ type Isolation struct {
 type LeftOut struct {
 	Sessions int `json:"sessions"` // the oldest
 	Turns    int `json:"turns"`    // of sessions that are shown
+	Verdicts int `json:"verdicts"` // of sessions that are shown
 	Texts    int `json:"texts"`    // arguments and results of calls, the oldest
 	Notes    int `json:"notes"`
 }
