@@ -153,7 +153,7 @@ func (b *Builder) closeSession(e ledger.Event) {
 // money takes up a request or what came of it. What a crash has lost is in the
 // job's sums alone.
 func (b *Builder) money(e ledger.Event) {
-	b.pictures.spent(b.totals.Spent())
+	b.pictures.spent(b.totals.Settled.Add(b.totals.Lost))
 	s := b.session
 	if s == nil || e.Kind == ledger.Settled {
 		return
@@ -206,7 +206,7 @@ func (b *Builder) newTurn(e ledger.Event) {
 
 func (b *Builder) call(e ledger.Event) {
 	if c := e.Call; c != nil && b.session != nil {
-		call := &Call{Number: c.Number, Tool: b.clean.line(c.Tool), Summary: b.clean.line(c.Summary), Args: b.clean.text(c.Args, textMax)}
+		call := &Call{Number: c.Number, Tool: b.clean.line(c.Tool), Summary: b.clean.line(c.Summary), Args: b.clean.text(c.Args, argsMax)}
 		b.session.CallCount++
 		b.calls[c.Number] = call
 		if b.turn != nil {

@@ -13,7 +13,8 @@ import (
 // The longest texts in bytes. The ledger has bounded most of them already.
 const (
 	lineMax   = 300
-	textMax   = 4 << 10 // of one call's arguments or result, of one reply
+	textMax   = 4 << 10 // of one call's result, of one reply
+	argsMax   = 9 << 10 // of its arguments: a little more than the ledger has, for a part of JSON is none
 	outputMax = 6 << 10 // of a verification
 	specMax   = 64 << 10
 )

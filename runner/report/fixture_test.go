@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"testing"
 	"time"
@@ -104,6 +105,15 @@ func (p *tape) box(purpose string, ms int) {
 	p.add(0.01, ledger.Event{Kind: ledger.BoxStart, Box: &ledger.BoxInfo{ID: "abcdef012345", Purpose: purpose, Took: time.Duration(ms) * time.Millisecond}})
 }
 
+// argsOf are a call's arguments as a model writes them.
+func argsOf(w words) string {
+	text, err := json.Marshal(map[string]string{"command": w("cat src/main.py"), "cwd": w("src")})
+	if err != nil {
+		panic(err) // a map of strings always marshals
+	}
+	return string(text)
+}
+
 // turn is a request, its reply and its calls; every third call fails.
 func (p *tape) turn(w words, session, turn int, cost string, thought float64, calls int) {
 	at := ledger.Event{Session: session, Turn: turn}
@@ -118,7 +128,7 @@ func (p *tape) turn(w words, session, turn int, cost string, thought float64, ca
 	for n := range calls {
 		number := turn*100 + n
 		e = at
-		e.Kind, e.Call = ledger.CallStart, &ledger.CallInfo{Number: number, Tool: w("bash"), Summary: w("cat src/main.py"), Args: w(`{"command":"cat src/main.py"}`)}
+		e.Kind, e.Call = ledger.CallStart, &ledger.CallInfo{Number: number, Tool: w("bash"), Summary: w("cat src/main.py"), Args: argsOf(w)}
 		p.add(0.1, e)
 		p.box("call", 5+n)
 		e = at

@@ -48,7 +48,7 @@ func policy(style []byte) string {
 // "session" and so on, which a page that is served may use by themselves.
 func templates() (*template.Template, error) {
 	return template.New("report").Funcs(template.FuncMap{
-		"time": forPeople, "thousands": thousands, "thousands64": func(n int64) string { return thousands(int(n)) }, "count": count, "usd": usd, "bytes": bytesSize,
+		"time": forPeople, "thousands": thousands, "thousands64": func(n int64) string { return thousands(int(n)) }, "count": count, "usd": usd, "about": about, "accepted": accepted, "when": when, "bytes": bytesSize,
 		"minute": minute, "clock": clock, "short": func(s string, n int) string { return s[:min(n, len(s))] },
 	}).ParseFS(files, "templates/*.html")
 }

@@ -133,7 +133,8 @@ func (r *recordings) process(at time.Time) {
 func (r *recordings) session(id string) { r.current = r.row(id) }
 func (r *recordings) endSession()       { r.current = nil }
 
-// spent sets the sum in USD from now on. It is drawn, so a float will do.
+// spent sets the sum in USD from now on, without what is only reserved. It is
+// drawn, so a float will do.
 func (r *recordings) spent(usd decimal.Decimal) {
 	last := 0.0
 	if n := len(r.usd); n > 0 {

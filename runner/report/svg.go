@@ -165,7 +165,7 @@ func (r *recordings) cost(m Money) picture {
 	if most == 0 || r.now == 0 {
 		return picture{}
 	}
-	p := picture{Title: "Cost over time", W: pictureWide, H: 170, Key: []key{{"cost", "counts as spent, USD"}}}
+	p := picture{Title: "Cost over time", W: pictureWide, H: 170, Key: []key{{"cost", "spent, USD"}}}
 	p.Says = fmt.Sprintf("%s USD after %s of work", m.Spent, forPeople(r.now))
 	const top, bottom = 10.0, 146.0
 	if limit := m.Budget.InexactFloat64(); limit > 0 && limit < most*3 {

@@ -1,8 +1,11 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +13,8 @@ import (
 
 	"github.com/docker/go-units"
 	"github.com/shopspring/decimal"
+
+	"github.com/glovebox-run/glovebox/runner/ledger"
 )
 
 // forPeople is a number of seconds in the unit that fits.
@@ -71,6 +76,46 @@ func count(n int, one, many string) string {
 
 func usd(d decimal.Decimal) string { return d.String() + " USD" }
 
+// about is an amount at a glance: four digits behind the point, unless that hides it.
+func about(d decimal.Decimal) string {
+	if short := d.Round(4); !short.IsZero() {
+		d = short
+	}
+	return usd(d)
+}
+
+// accepted is how a list was accepted.
+func accepted(how string) string {
+	switch how {
+	case "yes-flag":
+		return "unseen (--yes)"
+	case "person":
+		return "by a person"
+	default:
+		return "(" + how + ")"
+	}
+}
+
+// when is the occasion of a verification.
+func when(why string) string {
+	switch why {
+	case "red-check":
+		return "before the work"
+	case "before-session":
+		return "before a session"
+	case "finish":
+		return "when the model said it was done"
+	case "session-end":
+		return "when the session had ended"
+	case "regression":
+		return "checked again after another feature"
+	case "final":
+		return "checked once more at the end"
+	default:
+		return why
+	}
+}
+
 func bytesSize(n int64) string { return units.BytesSize(float64(n)) }
 
 func minute(t time.Time) string {
@@ -81,6 +126,51 @@ func minute(t time.Time) string {
 }
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
+
+// Title is a call in one line.
+func (c *Call) Title() string {
+	if strings.HasPrefix(c.Summary, c.Tool) {
+		return c.Summary
+	}
+	return strings.TrimSpace(c.Tool + " " + c.Summary)
+}
+
+// Asked are the arguments of a call as a person would write them: a text by
+// itself, several below their names. What is no JSON is shown as it is. A text
+// in JSON may spell what was not to be seen in it, so it is made visible again.
+func (c *Call) Asked() string {
+	var args map[string]any
+	if json.Unmarshal([]byte(c.Args), &args) != nil {
+		return c.Args
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(args)) {
+		text, isText := args[name].(string)
+		switch {
+		case isText && len(args) == 1:
+			return visible(text)
+		case !isText:
+			text = fmt.Sprint(args[name])
+		case strings.Contains(text, "\n"):
+			text = "\n" + text
+		}
+		parts = append(parts, name+": "+text)
+	}
+	slices.SortStableFunc(parts, func(a, b string) int { return strings.Count(a, "\n") - strings.Count(b, "\n") })
+	return visible(strings.Join(parts, "\n"))
+}
+
+// Tags are what a person should know of a feature at a glance, for example that
+// its verify is flaky; its state says the rest.
+func (f *Feature) Tags() []string {
+	var tags []string
+	for _, m := range f.Marks {
+		if m.Kind != string(ledger.Unpassed) && m.Kind != string(ledger.Blocked) && !slices.Contains(tags, m.Kind) {
+			tags = append(tags, m.Kind)
+		}
+	}
+	return tags
+}
 
 // Headline is what became of the job, in a few words.
 func (j *Job) Headline() string {
