@@ -50,5 +50,6 @@
 // git too runs in a box.
 //
 // How it ends is an [Outcome]; what happened is in the ledger (package
-// ledger), from which progress, status and resuming are read.
+// ledger), from which progress, status, resuming and reports (package report)
+// are read.
 package runner

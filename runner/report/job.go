@@ -85,7 +85,7 @@ func (b *Builder) ending(job *Job, isRunning bool) {
 		job.Hint = "the same command goes on"
 	default:
 		code := end.Code
-		job.State, job.ExitCode = b.clean.line(end.Outcome), &code
+		job.State, job.ExitCode = shorten(b.clean.line(end.Outcome), 20), &code
 		job.Reason, job.Hint = b.clean.line(end.Reason), b.clean.line(end.Hint)
 	}
 }

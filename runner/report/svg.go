@@ -281,14 +281,31 @@ func (r *recordings) startTimes() picture {
 
 // timeAxis marks round times along the bottom.
 func (p *picture) timeAxis(seconds, top, bottom float64) {
-	for t, step := 0.0, timeStep(seconds/6); t <= seconds; t += step {
+	step := timeStep(seconds / 6)
+	for t := 0.0; t <= seconds; t += step {
 		x := leftEdge + plotWide*t/seconds
 		anchor := "middle"
 		if x > leftEdge+plotWide-20 {
 			anchor = "end"
 		}
 		p.Lines = append(p.Lines, line{x, top, x, bottom, "grid"})
-		p.Words = append(p.Words, word{x, bottom + 16, anchor, "tick", forPeople(t)})
+		p.Words = append(p.Words, word{x, bottom + 16, anchor, "tick", tick(t, step)})
+	}
+}
+
+// tick is a round time in the unit of the steps between.
+func tick(seconds, step float64) string {
+	switch {
+	case seconds == 0:
+		return "0"
+	case step >= 3600:
+		return number(seconds/3600, 0) + " h"
+	case step >= 60:
+		return number(seconds/60, 0) + " min"
+	case step >= 1:
+		return number(seconds, 0) + " s"
+	default:
+		return number(seconds*1000, 0) + " ms"
 	}
 }
 

@@ -160,6 +160,23 @@ func (c *Call) Asked() string {
 	return visible(strings.Join(parts, "\n"))
 }
 
+// Words is what is left out, "" if nothing is.
+func (l LeftOut) Words() string {
+	var parts []string
+	for _, p := range []struct {
+		n         int
+		one, many string
+	}{
+		{l.Sessions, "session", "sessions"}, {l.Turns, "turn of others", "turns of others"},
+		{l.Verdicts, "verification", "verifications"}, {l.Texts, "text of a call, reply or verification", "texts of calls, replies and verifications"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, count(p.n, p.one, p.many))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // Tags are what a person should know of a feature at a glance, for example that
 // its verify is flaky; its state says the rest.
 func (f *Feature) Tags() []string {
@@ -200,11 +217,11 @@ func (j *Job) Tone() string {
 func (j *Job) Next() string {
 	switch {
 	case j.Hint != "":
-		return j.Hint
+		return strings.ReplaceAll(j.Hint, " DIR`", " "+j.Dir+"`")
 	case j.State == "done":
 		return "read the code before you run it: a model wrote it"
 	case j.State == running:
-		return "`glovebox status DIR` shows where it stands; this report is of " + clock(j.LastEvent) + " UTC"
+		return "`glovebox status " + j.Dir + "` shows where it stands; this report is of " + clock(j.LastEvent) + " UTC"
 	default:
 		return "the same command goes on"
 	}
