@@ -79,3 +79,29 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d MB after 25,000 calls, %d MB after 50,000", short>>20, long>>20)
 	}
 }
+
+// A long text is cut in its middle: how it began, how it ended, and how much
+// lay between.
+func TestLongTextsAreCut(t *testing.T) {
+	events, s := night(t, asItIs)
+	s.SpecText = "first words\n" + strings.Repeat("é\n", specMax) + "last words\n"
+	for i, e := range events {
+		if e.Kind == ledger.CallEnd {
+			r := *e.Result
+			r.Text = "exit 1\n" + strings.Repeat("noise\n", 2000) + "the error\n"
+			events[i].Result = &r
+		}
+	}
+	job := build(events, s, Options{})
+	for what, text := range map[string]string{"spec": job.Spec.Text, "result": job.Sessions[0].Turns[0].Calls[0].Text} {
+		if len(text) > specMax+100 || !strings.Contains(text, " bytes left out …]") || strings.ContainsRune(text, '\ufffd') {
+			t.Errorf("%s: %d bytes: %.60q", what, len(text), text)
+		}
+	}
+	if text := job.Sessions[0].Turns[0].Calls[0].Text; len(text) > textMax+100 || !strings.HasPrefix(text, "exit 1\n") || !strings.HasSuffix(text, "the error\n") {
+		t.Errorf("a call's result: %d bytes: %.40q", len(text), text)
+	}
+	if text := job.Spec.Text; !strings.HasPrefix(text, "first words\n") || !strings.HasSuffix(text, "last words\n") {
+		t.Errorf("the spec: %.40q", text)
+	}
+}

@@ -44,8 +44,8 @@ func policy(style []byte) string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
 }
 
-// templates are those of the page and of its parts: "job", "feature",
-// "session" and so on, which a page that is served may use by themselves.
+// templates are those of the page and of its parts: "main" is all that changes
+// while jobs go on, and a page that is served may use it by itself.
 func templates() (*template.Template, error) {
 	return template.New("report").Funcs(template.FuncMap{
 		"time": forPeople, "thousands": thousands, "thousands64": func(n int64) string { return thousands(int(n)) }, "count": count, "usd": usd, "about": about, "accepted": accepted, "when": when, "bytes": bytesSize,
