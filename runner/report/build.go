@@ -295,6 +295,9 @@ func (b *Builder) decide(e ledger.Event) {
 // note keeps what a person should know. What is about a feature stands with it, too.
 func (b *Builder) note(e ledger.Event) {
 	text := e.Text
+	if text == "" && e.Until == nil && e.Feature == "" {
+		return // a kind of a later version, which says it in its own way
+	}
 	if e.Until != nil {
 		text = "until " + e.Until.UTC().Format(time.DateTime) + " UTC: " + text
 	}

@@ -79,6 +79,27 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
+// What a person should know is there, in the order in which it happened; a kind
+// of event that this version does not know is taken for what it says.
+func TestNotes(t *testing.T) {
+	events, s := night(t, asItIs)
+	later := events[len(events)-1]
+	later.Seq, later.Kind, later.End = later.Seq+1, "branch", nil
+	job := build(append(events, later), s, Options{})
+	want := []string{"note: the last line of the ledger was torn", "waiting: until 2026-03-01 22:11:42 UTC: HTTP 429: slow down", "flaky: ship: green, then red on the same files"}
+	if len(job.Notes) != len(want) {
+		t.Fatalf("%+v", job.Notes)
+	}
+	for i, n := range job.Notes {
+		if got := n.Kind + ": " + n.Text; got != want[i] {
+			t.Errorf("%q, not %q", got, want[i])
+		}
+	}
+	if tags := job.Features[2].Tags(); len(tags) != 1 || tags[0] != "flaky" || len(job.Features[0].Tags()) != 0 {
+		t.Errorf("tags %v", tags)
+	}
+}
+
 // A job that runs, one that was killed and one without a list say so.
 func TestUnfinishedJobs(t *testing.T) {
 	events, s := night(t, asItIs)
