@@ -69,5 +69,6 @@
 // person's machine, and disarms git (handover.go, package handover).
 //
 // How it ends is an [Outcome]; what happened is in the ledger (package
-// ledger), from which progress, status and resuming are read.
+// ledger), from which progress, status, resuming and reports (package report)
+// are read.
 package runner

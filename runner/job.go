@@ -164,7 +164,9 @@ func (j *job) work(ctx context.Context) (err error) {
 	if err := j.keepAcceptance(); err != nil {
 		return err
 	}
-	if err := j.record(ledger.Event{Kind: ledger.JobStart, Job: j.info()}); err != nil {
+	info := j.info()
+	info.Isolation = j.isolation(ctx)
+	if err := j.record(ledger.Event{Kind: ledger.JobStart, Job: info}); err != nil {
 		return err
 	}
 	defer func() { err = j.lookUpCosts(ctx, err) }()

@@ -239,6 +239,7 @@ project   /home/ada/app
           it is lent to the boxes' user; the next run gives
           it back
 look      glovebox status app; glovebox log app
+report    glovebox report app
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

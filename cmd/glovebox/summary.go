@@ -223,6 +223,7 @@ func (r report) nextSteps(s runner.Status) {
 		r.field("run it", "see "+r.dir+"/README.md; the code was written by a model: read before you run")
 	}
 	r.field("look", "glovebox status "+r.dir+"; glovebox log "+r.dir)
+	r.field("report", "glovebox report "+r.dir)
 }
 
 func count(n int, noun string) string {

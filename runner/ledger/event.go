@@ -99,6 +99,24 @@ type JobInfo struct {
 	Resumed  bool   `json:"resumed,omitempty"`
 	Features int    `json:"features"`         // how many were asked for
 	Accept   string `json:"accept,omitempty"` // SHA-256 of the user's own test
+
+	Isolation *IsolationInfo `json:"isolation,omitempty"`
+}
+
+// IsolationInfo is what the boxes of a process are held by.
+type IsolationInfo struct {
+	Engine    string        `json:"engine,omitempty"`  // name, version and address
+	System    string        `json:"system,omitempty"`  // what it runs on
+	Runtime   string        `json:"runtime,omitempty"` // of containers
+	Kernel    string        `json:"kernel,omitempty"`  // that a box sees
+	Workspace string        `json:"workspace"`         // auto, bind or volume, as asked for
+	Memory    int64         `json:"memory"`            // bytes
+	CPUs      float64       `json:"cpus"`
+	PIDs      int64         `json:"pids"`
+	Disk      int64         `json:"disk"`            // bytes
+	Files     int64         `json:"files"`           // in workspace and home
+	Timeout   time.Duration `json:"timeout_ns"`      // of a command
+	Flags     []string      `json:"flags,omitempty"` // what the engine is told of a box for a call
 }
 
 // BoxInfo is a box that was started.
