@@ -25,7 +25,7 @@ func (w *world) unpassed(id string) *ledger.Event {
 func (w *world) order() string {
 	var ids []string
 	for _, e := range w.events {
-		if e.Kind == ledger.SessionStart && e.Feature != "" {
+		if e.Kind == ledger.SessionStart && e.Started.Kind == coding {
 			ids = append(ids, e.Feature)
 		}
 	}

@@ -49,15 +49,15 @@ func TestDiffOfAJob(t *testing.T) {
 			t.Errorf("step %+v", s)
 		}
 	}
-	if !slices.Equal(titles, []string{"plan", "hello", "bye", "notes"}) {
+	if !slices.Equal(titles, []string{"plan", "hello", "notes", "bye", "notes"}) {
 		t.Fatalf("steps = %v", titles)
 	}
 	if !slices.Contains(steps[1].Files, FileChange{Path: "hello.sh", Added: 1}) {
 		t.Errorf("hello changed %v", steps[1].Files)
 	}
 	// What the model commits by itself belongs to the feature it worked on.
-	if !slices.Contains(steps[2].Files, FileChange{Path: `odd\name`, Added: 1}) || !slices.Contains(steps[2].Files, FileChange{Path: "bye.sh", Added: 1}) {
-		t.Errorf("bye changed %v", steps[2].Files)
+	if !slices.Contains(steps[3].Files, FileChange{Path: `odd\name`, Added: 1}) || !slices.Contains(steps[3].Files, FileChange{Path: "bye.sh", Added: 1}) {
+		t.Errorf("bye changed %v", steps[3].Files)
 	}
 	if p := steps[1].Patch; !strings.Contains(p, "+++ b/hello.sh\n@@ -0,0 +1 @@\n+echo hello\n") || strings.Contains(p, "\x1b") {
 		t.Errorf("patch of hello:\n%q", p)
@@ -84,7 +84,7 @@ func TestDiffOfALostHistory(t *testing.T) {
 	}
 	w.git("init", "-q", ".")
 	steps, err := w.diff(true)
-	if err != nil || len(steps) != 4 || steps[0].Missing == "" || steps[0].Files != nil || steps[0].Patch != "" {
+	if err != nil || len(steps) != 5 || steps[0].Missing == "" || steps[0].Files != nil || steps[0].Patch != "" {
 		t.Errorf("Diff = %+v, %v", steps, err)
 	}
 }

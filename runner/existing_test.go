@@ -78,7 +78,7 @@ func TestExistingProjectLosesNothing(t *testing.T) {
 	if got := w.git("merge-base", "main", branch); got != base {
 		t.Errorf("the branch begins at %s, want %s", got, base)
 	}
-	if got := w.git("rev-list", "--count", "main..HEAD"); got != "4" {
+	if got := w.git("rev-list", "--count", "main..HEAD"); got != "5" {
 		t.Errorf("%s commits on the branch", got)
 	}
 	if got := w.content(".gitignore"); got != ignore {
@@ -177,7 +177,7 @@ func TestExistingUncommittedWork(t *testing.T) {
 	}
 	w.o.AllowDirty = true
 	w.done()
-	if got := w.git("show", "--format=", "--name-only", "HEAD~3"); !strings.Contains(got, "new.txt") {
+	if got := w.git("show", "--format=", "--name-only", "HEAD~4"); !strings.Contains(got, "new.txt") {
 		t.Errorf("the first commit has\n%s", got)
 	}
 }
@@ -211,7 +211,7 @@ func TestExistingBranches(t *testing.T) {
 	stays := existing(t, greeter)
 	stays.o.Branch = BranchCurrent
 	stays.done()
-	if got := stays.git("symbolic-ref", "--short", "HEAD"); got != "main" || stays.git("rev-list", "--count", "main") != "6" {
+	if got := stays.git("symbolic-ref", "--short", "HEAD"); got != "main" || stays.git("rev-list", "--count", "main") != "7" {
 		t.Errorf("works on %s", got)
 	}
 	for _, bad := range []string{"-x", "a..b", "a b", "/a", "a/", "a.lock", "a.lock/b", "HEAD", "a/.b", "ü"} {

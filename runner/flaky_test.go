@@ -57,7 +57,7 @@ func TestFlakyVerifyDoesNotPass(t *testing.T) {
 // Once flaky, a verify must be green three times in a row on other files.
 func TestFlakyVerifyIsMended(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, planned(coin(t, "rrggr"+"ggg"+"g"), func(r model.Request) model.Reply {
+	w := newWorld(t, planned(coin(t, "rrggr"+"ggg"+"r"+"g"), func(r model.Request) model.Reply {
 		if turnOf(r) == 0 {
 			return says(finish("done"))
 		}
@@ -82,7 +82,7 @@ func TestFlakyVerifyIsMended(t *testing.T) {
 // it is not blamed and keeps what it has done.
 func TestFlakyRegressionBlamesNobody(t *testing.T) {
 	t.Parallel()
-	toss := coin(t, "r"+"r"+"g"+"r"+"grg"+"ggg"+"ggg"+"g")
+	toss := coin(t, "r"+"r"+"g"+"r"+"r"+"grg"+"ggg"+"ggg"+"r"+"g")
 	w := newWorld(t, func(r model.Request) model.Reply {
 		switch {
 		case isPlan(r):

@@ -127,6 +127,9 @@ func (j *job) revise(ctx context.Context, f feature.Feature, why string, red ver
 	if err := j.closeSession(revision, f, 1, end); err != nil {
 		return false, err
 	}
+	if err := j.writeNotes(); err != nil {
+		return false, err
+	}
 	if err := j.providerEnding(end); err != nil {
 		return revised, err
 	}
