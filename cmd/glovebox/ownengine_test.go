@@ -29,6 +29,20 @@ func TestEngineScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a Docker engine; -short leaves it out")
 	}
+	own := ownEngine(t)
+	commands := scriptCommands()
+	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
+		"engine":     engineCommand(own),
+		"remove-box": removeBox,
+		"await":      await,
+	})
+	runScriptsWith(t, "testdata/engine", commands)
+}
+
+// ownEngine is an engine with the small image, which DOCKER_HOST names for as
+// long as the test runs.
+func ownEngine(t *testing.T) *dockertest.Engine {
+	t.Helper()
 	own := dockertest.Start(t, dockertest.Options{})
 	t.Setenv("DOCKER_HOST", own.Host())
 	load := exec.Command("docker", "import", "-", ownImage)
@@ -37,13 +51,7 @@ func TestEngineScripts(t *testing.T) {
 	if out, err := load.CombinedOutput(); err != nil {
 		t.Fatalf("import the image: %v: %s", err, out)
 	}
-	commands := scriptCommands()
-	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"engine":     engineCommand(own),
-		"remove-box": removeBox,
-		"await":      await,
-	})
-	runScriptsWith(t, "testdata/engine", commands)
+	return own
 }
 
 func engineCommand(own *dockertest.Engine) func(*testscript.TestScript, bool, []string) {
