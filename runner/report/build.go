@@ -47,12 +47,16 @@ type Builder struct {
 	job       *ledger.JobInfo
 	list      ledger.ListInfo
 	pictures  *recordings
+	proof     *Proof
+	branch    *Branch
+	handover  *Handover
 }
 
 // progress is what the ledger says about a feature.
 type progress struct {
 	proof, green, red *Verdict // the last one, the last one that passed, the last one before the work
 	commit, why       string
+	disproved         string // how it failed in the last proof of everything, if it has not passed since
 	sessions          int
 	tokens            Tokens
 	spent             decimal.Decimal
@@ -96,6 +100,12 @@ func (b *Builder) Add(e ledger.Event) {
 		b.commit(e)
 	case ledger.Passed, ledger.Blocked, ledger.Unpassed:
 		b.decide(e)
+	case ledger.Proved:
+		b.prove(e)
+	case ledger.Branched:
+		b.branchOff(e)
+	case ledger.HandedOver:
+		b.handOver(e)
 	case ledger.VerifyStart, ledger.CommitStart, ledger.Lent, ledger.GivenBack:
 	default: // notes, waiting, and what a later version has to say
 		b.note(e)
@@ -235,15 +245,17 @@ func (b *Builder) verdict(e ledger.Event) {
 		Passed: v.Passed, Exit: v.Exit, How: b.clean.line(e.Text), Output: b.clean.text(v.Output, outputMax),
 		Seconds: v.Took.Seconds(), Box: b.clean.line(v.Box), Tree: b.clean.line(v.Tree), Limits: b.clean.limits(v.Limits)}
 	p := b.feature(e.Feature)
-	if verdict.Why == "red-check" {
+	switch verdict.Why {
+	case "red-check":
 		p.red = &verdict
-	} else {
+	case "without-work": // it says nothing of the work
+	default:
 		p.proof = &verdict
+		if verdict.Passed {
+			p.green = &verdict
+		}
+		b.pictures.verdict(e.Feature, v.Passed)
 	}
-	if verdict.Passed {
-		p.green = &verdict
-	}
-	b.pictures.verdict(e.Feature, v.Passed)
 	if b.session == nil || e.Session != b.session.Number {
 		return
 	}
@@ -283,7 +295,7 @@ func (b *Builder) decide(e ledger.Event) {
 	p := b.feature(e.Feature)
 	p.why = b.clean.text(e.Text, textMax)
 	if e.Kind == ledger.Passed {
-		p.why = ""
+		p.why, p.disproved = "", ""
 		if e.Commit != nil {
 			p.commit = b.clean.line(e.Commit.Hash)
 		}

@@ -48,7 +48,7 @@ func policy(style []byte) string {
 // while jobs go on, and a page that is served may use it by itself.
 func templates() (*template.Template, error) {
 	return template.New("report").Funcs(template.FuncMap{
-		"time": forPeople, "thousands": thousands, "thousands64": func(n int64) string { return thousands(int(n)) }, "count": count, "usd": usd, "about": about, "accepted": accepted, "when": when, "bytes": bytesSize,
+		"time": forPeople, "thousands": thousands, "thousands64": func(n int64) string { return thousands(int(n)) }, "count": count, "usd": usd, "about": about, "accepted": accepted, "when": when, "marked": marked, "bytes": bytesSize,
 		"minute": minute, "clock": clock, "short": func(s string, n int) string { return s[:min(n, len(s))] },
 	}).ParseFS(files, "templates/*.html")
 }

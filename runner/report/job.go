@@ -30,9 +30,10 @@ func (b *Builder) Job(s State) *Job {
 		Tokens: Tokens{Prompt: t.Prompt, Completion: t.Completion, Cached: t.Cached},
 		Counts: Counts{Requests: t.Requests, Processes: t.Processes, Sessions: t.Sessions, Turns: t.Turns,
 			Calls: t.Calls, Boxes: t.Boxes, Commits: t.Commits},
-		List:     List{Hash: b.clean.line(s.List.Hash), Approved: b.clean.line(s.List.Approved), Uncovered: b.clean.text(s.List.Note, textMax)},
+		List:     List{Hash: b.clean.line(s.List.Hash), Approved: b.clean.line(s.List.Approved), By: b.clean.line(s.List.By), Uncovered: b.clean.text(s.List.Note, textMax)},
 		Features: []*Feature{}, Sessions: orEmpty(b.sessions), Boxes: b.pictures.boxes(), Commits: orEmpty(b.commits),
 		Notes: orEmpty(b.notes), Processes: orEmpty(b.processes), LeftOut: b.out, pictures: b.pictures,
+		Branch: b.branch, Proof: b.proof, Handover: b.handover,
 	}
 	job.LeftOut.Texts = b.texts.dropped
 	b.origin(job)
@@ -105,6 +106,8 @@ func (b *Builder) featureOf(f feature.Feature, list feature.State) *Feature {
 		Sessions: p.sessions, Tokens: p.tokens, Spent: p.spent, Marks: orEmpty(p.marks),
 	}
 	switch {
+	case f.Passes && p.disproved != "":
+		out.Why = "the last proof of everything failed: " + p.disproved
 	case f.Passes:
 		out.State, out.Why = Proved, ""
 		if p.green != nil {

@@ -63,6 +63,9 @@ type Job struct {
 	Notes     []Note      `json:"notes"`
 	Processes []Process   `json:"processes"`
 	Isolation *Isolation  `json:"isolation"` // of the last process; null if the ledger does not say it
+	Branch    *Branch     `json:"branch"`    // null if the job made the repository itself
+	Proof     *Proof      `json:"proof"`     // the last one of everything at once; null if there was none
+	Handover  *Handover   `json:"handover"`  // the last one; null if there was none
 	LeftOut   LeftOut     `json:"left_out"`
 	pictures  *recordings // for [HTML]
 }
@@ -111,7 +114,8 @@ type Counts struct {
 // List is the feature list as a whole.
 type List struct {
 	Hash      string `json:"hash"`
-	Approved  string `json:"approved"`            // how it was accepted: yes-flag, person; "" is not yet
+	Approved  string `json:"approved"`            // how it was accepted: yes-flag, person, file; "" is not yet
+	By        string `json:"by,omitempty"`        // by whom
 	Uncovered string `json:"uncovered,omitempty"` // what it does not cover, in the planner's words
 }
 
@@ -146,7 +150,7 @@ type Verdict struct {
 	Time    time.Time `json:"time"`
 	Session int       `json:"session,omitempty"`
 	Feature string    `json:"feature"`
-	Why     string    `json:"why"` // red-check, before-session, finish, session-end, regression, final
+	Why     string    `json:"why"` // as ledger.VerifyInfo has it: red-check, finish, final, …
 	Passed  bool      `json:"passed"`
 	Exit    int       `json:"exit"`
 	How     string    `json:"how,omitempty"` // how the command ended, in words
