@@ -199,8 +199,12 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 		},
 	})
 	table.end()
+	page := a.reportBatch(o.out)
 	if !show.json {
 		a.showBatch(o.out, results)
+		if page != "" {
+			a.print("report    %s", plain(page))
+		}
 	}
 	return batchOutcome(ctx, results)
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/batch"
 )
 
 func (a *app) statusCommand() *cli.Command {
@@ -45,6 +49,17 @@ func (a *app) statusAction(c *cli.Context) error {
 	}
 	r.nextSteps(s)
 	return nil
+}
+
+// knownDir is the absolute path of a directory in which a job or a batch was begun.
+func knownDir(dir string) (abs string, isBatch bool, err error) {
+	if abs, err = filepath.Abs(dir); err == nil {
+		if _, err := batch.Read(abs); !errors.Is(err, batch.ErrNoBatch) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return abs, true, err
+		}
+	}
+	abs, err = knownProject(dir)
+	return abs, false, err
 }
 
 // knownProject is the absolute path of a directory in which a job was begun.

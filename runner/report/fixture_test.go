@@ -196,7 +196,7 @@ func build(events []ledger.Event, s State, o Options) *Job {
 }
 
 func reportOf(jobs ...*Job) *Report {
-	return &Report{Version: Version, Made: time.Date(2026, 3, 2, 7, 0, 0, 0, time.UTC), Glovebox: "v1.3", Jobs: jobs}
+	return New(time.Date(2026, 3, 2, 7, 0, 0, 0, time.UTC), "v1.3", jobs...)
 }
 
 func written(t *testing.T, write func(*bytes.Buffer) error) []byte {

@@ -24,7 +24,7 @@ func (b *Builder) Job(s State) *Job {
 	t := b.totals
 	job := &Job{
 		ID: b.clean.line(s.ID), Dir: b.clean.line(s.Dir),
-		Spec:  Spec{Name: b.clean.line(s.Spec), SHA256: b.clean.line(s.SpecHash), Text: b.clean.text(s.SpecText, specMax)},
+		Spec:  Spec{Name: b.clean.line(s.Spec), SHA256: b.clean.line(s.SpecHash), Text: b.clean.text(s.SpecText, max(b.o.keep(specMax), textMax))},
 		Begun: t.First, LastEvent: t.LastEvent, Seconds: t.Worked.Seconds(),
 		Money:  moneyOf(t),
 		Tokens: Tokens{Prompt: t.Prompt, Completion: t.Completion, Cached: t.Cached},
@@ -70,8 +70,16 @@ func (b *Builder) origin(job *Job) {
 	}
 }
 
+// Waiting is a job that has not begun.
+func Waiting(s State) *Job {
+	j := NewBuilder(Options{}).Job(s)
+	j.State, j.Reason, j.Hint = waiting, "", "the same command begins it"
+	return j
+}
+
 // What a job without an ending is.
 const (
+	waiting  = "waiting"
 	running  = "running"
 	notEnded = "not ended"
 )

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -226,6 +227,21 @@ func marked(kind string) string {
 	}
 }
 
+// Title is what a job is called: by its name in a batch, else by its spec.
+func (j *Job) Title() string { return cmp.Or(j.Name, j.Spec.Name) }
+
+// Anchor is where the job stands on a page.
+func (j *Job) Anchor() string { return "job-" + cmp.Or(j.Name, j.ID) }
+
+// Title is what became of all jobs, in a few words.
+func (r *Report) Title() string {
+	if len(r.Jobs) == 1 {
+		j := r.Jobs[0]
+		return j.Title() + ": " + j.State + ", " + j.Headline()
+	}
+	return fmt.Sprintf("%d of %s done", r.Totals.Done, count(len(r.Jobs), "job", "jobs"))
+}
+
 // Headline is what became of the job, in a few words.
 func (j *Job) Headline() string {
 	if len(j.Features) == 0 {
@@ -238,13 +254,15 @@ func (j *Job) Headline() string {
 	return text
 }
 
-// Tone is how good the state is: good, bad, or busy.
+// Tone is how good the state is: good, bad, busy, or idle.
 func (j *Job) Tone() string {
 	switch {
 	case j.Sound():
 		return "good"
 	case j.State == running:
 		return "busy"
+	case j.State == waiting:
+		return "idle"
 	default:
 		return "bad"
 	}
