@@ -179,6 +179,11 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 		return err
 	}
 	defer root.Close()
+	leave, err := batch.Enter(root)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if o.total != nil {
 		purse, err := batch.OpenPurse(root, *o.total, dirs)
 		if err != nil {

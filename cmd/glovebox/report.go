@@ -77,7 +77,7 @@ func (a *app) reportAction(c *cli.Context) error {
 func (a *app) report(dir string, isBatch bool) (*reports.Report, error) {
 	o := reports.Options{Redact: a.redact.String}
 	if isBatch {
-		jobs, err := batch.Jobs(dir, o)
+		jobs, err := batch.NewWatch(dir).Jobs(o)
 		return reports.New(now(), versionText(), jobs...), err
 	}
 	job, err := runner.ReadReport(dir, o)

@@ -10,30 +10,14 @@ import (
 	"github.com/glovebox-run/glovebox/runner/report"
 )
 
-// Jobs says what came of each job of the batch in out so far, from their own
-// state alone. A job that can't be read says so and spoils no other. Without a
-// batch the error wraps ErrNoBatch.
-func Jobs(out string, o report.Options) ([]*report.Job, error) {
-	items, err := Read(out)
-	if err != nil {
-		return nil, err
-	}
-	o.Share = len(items)
-	jobs := make([]*report.Job, len(items))
-	for i, item := range items {
-		jobs[i] = jobOf(out, item, o)
-	}
-	return jobs, nil
-}
-
 // The longest texts of ours in bytes; a file's name may stand in them.
 const (
 	nameMax   = 300
 	reasonMax = 600
 )
 
-func jobOf(out string, item Item, o report.Options) *report.Job {
-	dir := filepath.Join(out, item.Name)
+// jobOf is what came of the job of item in dir.
+func jobOf(dir string, item Item, o report.Options) *report.Job {
 	job, err := runner.ReadReport(dir, o)
 	if err != nil {
 		job = report.Waiting(report.State{Dir: dir, Spec: filepath.Base(item.Spec), SpecHash: item.SpecHash})

@@ -64,7 +64,7 @@ func TestReportOfABatch(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(out, "d/.glovebox/job.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := Jobs(out, report.Options{})
+	jobs, err := NewWatch(out).Jobs(report.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestReportOfManyJobsIsBounded(t *testing.T) {
 			}
 		}
 	}
-	jobs, err := Jobs(out, report.Options{})
+	jobs, err := NewWatch(out).Jobs(report.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
