@@ -2,6 +2,7 @@ package batch
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/glovebox-run/glovebox/runner"
 	"github.com/glovebox-run/glovebox/runner/report"
@@ -50,6 +51,16 @@ func (w *Watch) Jobs(o report.Options) (jobs []*report.Job, err error) {
 		jobs = append(jobs, w.jobs.get(item, dir, func() *report.Job { return jobOf(dir, item, o) }))
 	}
 	return jobs, nil
+}
+
+// Stamp changes whenever anything of the batch does.
+func (w *Watch) Stamp() string {
+	items, _ := Read(w.out) // what can't be read has not changed
+	var b strings.Builder
+	for _, item := range items {
+		b.WriteString(item.Name + runner.Stamp(filepath.Join(w.out, item.Name)) + "\n")
+	}
+	return b.String()
 }
 
 // memory is what was read of each item, with its job's stamp then.
