@@ -168,7 +168,7 @@ func TestLivePageInABrowser(t *testing.T) {
 		t.Error("what was unfolded is shut again")
 	}
 	if file := os.Getenv("GLOVEBOX_TEST_SCREENSHOT"); file != "" {
-		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(90))
+		picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 		if err != nil {
 			t.Fatal(err)
 		}
