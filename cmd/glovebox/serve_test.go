@@ -76,7 +76,7 @@ func TestLivePageIsReadOnlyAndLocal(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Host = host
-		answer, err := http.DefaultClient.Do(r)
+		answer, err := (&http.Client{Timeout: 10 * time.Second}).Do(r) // events would go on
 		if err != nil {
 			t.Fatal(err)
 		}
