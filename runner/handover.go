@@ -13,6 +13,7 @@ import (
 
 	"github.com/glovebox-run/glovebox/runner/atomicfile"
 	"github.com/glovebox-run/glovebox/runner/handover"
+	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -71,22 +72,50 @@ func (j *job) handOver(ctx context.Context) *handover.Report {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	report, err := lookOver(ctx, j.state.project, j.state.root)
-	text := handoverLine(report)
 	if err != nil {
-		text = "handover: can't look at the whole project: " + err.Error()
+		err = errors.Join(err, j.note(j.clip("handover: can't look at the whole project: "+err.Error(), errorKept)))
+	} else {
+		err = j.record(ledger.Event{Kind: ledger.HandedOver, Text: handoverLine(report), Handover: j.handoverInfo(report)})
 	}
-	if err := errors.Join(err, j.note(j.clip(text, errorKept))); err != nil {
+	if err != nil {
 		j.log.Warn("handover", "error", err)
 		return nil
 	}
 	return &report
 }
 
+// findingsKept bounds the findings that the ledger keeps; `glovebox handover`
+// finds them all again.
+const findingsKept = 50
+
+// handoverInfo is what was found as the ledger keeps it.
+func (j *job) handoverInfo(r handover.Report) *ledger.HandoverInfo {
+	info := &ledger.HandoverInfo{Mended: r.Mended, Left: map[string]int{}}
+	for severity, n := range r.Left {
+		info.Left[string(severity)] = n
+	}
+	for _, n := range r.More {
+		info.More += n
+	}
+	for i, f := range r.Findings {
+		if i == findingsKept {
+			info.More += len(r.Findings) - i
+			break
+		}
+		info.Findings = append(info.Findings, ledger.FindingInfo{Severity: string(f.Severity), Kind: f.Kind,
+			Path: j.clip(f.Path, findingText), Detail: j.clip(f.Detail, findingText), Aside: j.clip(f.Aside, findingText)})
+	}
+	return info
+}
+
+// findingText bounds a finding's texts in bytes.
+const findingText = 300
+
 func handoverLine(r handover.Report) string {
 	if len(r.Findings) == 0 {
-		return "handover: nothing runs by itself"
+		return "nothing runs by itself"
 	}
-	return fmt.Sprintf("handover: %d made harmless; left are %d that run on entering, %d on building, %d to look at",
+	return fmt.Sprintf("%d made harmless; left are %d that run on entering, %d on building, %d to look at",
 		r.Mended, r.Left[handover.Enter], r.Left[handover.Build], r.Left[handover.Look])
 }
 

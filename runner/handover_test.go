@@ -46,7 +46,8 @@ func TestHandoverAtTheEnd(t *testing.T) {
 		t.Error("the planted alias is still there")
 	}
 	if !slices.ContainsFunc(w.events, func(e ledger.Event) bool {
-		return e.Kind == ledger.Note && strings.HasPrefix(e.Text, "handover: 2 made harmless; left are 1")
+		return e.Kind == ledger.HandedOver && strings.HasPrefix(e.Text, "2 made harmless; left are 1") && e.Handover.Mended == 2 &&
+			e.Handover.Left["enter"] == 1 && slices.ContainsFunc(e.Handover.Findings, func(f ledger.FindingInfo) bool { return f.Path == ".envrc" })
 	}) {
 		t.Errorf("it is not in the ledger:\n%s", w.history())
 	}

@@ -95,7 +95,7 @@ func (a *app) commandLine() *cli.App {
 
 func (a *app) commands() []*cli.Command {
 	return []*cli.Command{
-		a.runCommand(), a.batchCommand(), a.statusCommand(), a.featuresCommand(), a.logCommand(), a.reportCommand(), a.verifyCommand(), a.handoverCommand(), a.diffCommand(), a.cleanCommand(),
+		a.runCommand(), a.batchCommand(), a.statusCommand(), a.stopCommand(), a.featuresCommand(), a.logCommand(), a.reportCommand(), a.verifyCommand(), a.handoverCommand(), a.diffCommand(), a.cleanCommand(),
 		a.modelsCommand(), a.promptsCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 }

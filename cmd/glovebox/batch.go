@@ -47,6 +47,7 @@ func batchFlags() []cli.Flag {
 		text("stop-after-failures", "0", "`N` failed jobs, then begin no more; 0: no limit"),
 		&cli.BoolFlag{Name: "retry-failed", DisableDefaultText: true, Usage: "work again on jobs that have ended and are not done"},
 		text("rpm", "0", "`N` requests a minute, of all jobs; 0: no limit"),
+		text("serve", "", "`ADDRESS` of a live page, for example 127.0.0.1:8080"),
 		&cli.BoolFlag{Name: "check", DisableDefaultText: true, Usage: "check everything, show the plan, and send nothing"},
 	}
 	for _, f := range runFlags() {
@@ -69,6 +70,7 @@ type batchOrder struct {
 	perMinute   int
 	retryFailed bool
 	check       bool
+	serve       string // address, "" is none
 	tasks       []task
 }
 
@@ -127,6 +129,9 @@ func (a *app) readBatch(c *cli.Context) (o batchOrder, err error) {
 			return o, err
 		}
 	}
+	if o.serve, err = parseServe(c.String("serve")); err != nil {
+		return o, err
+	}
 	o.retryFailed, o.check = c.Bool("retry-failed"), c.Bool("check")
 	return o, nil
 }
@@ -179,6 +184,11 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 		return err
 	}
 	defer root.Close()
+	leave, err := batch.Enter(root)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if o.total != nil {
 		purse, err := batch.OpenPurse(root, *o.total, dirs)
 		if err != nil {
@@ -188,6 +198,11 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 		f.purse = purse
 	}
 	outliveReaders()
+	endPage, err := a.serveBatch(o.out, o.serve)
+	if err != nil {
+		return err
+	}
+	defer endPage()
 	table := a.newTable(show, o)
 	defer table.end()
 	defer a.announceEnding(ctx)()
@@ -199,8 +214,12 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 		},
 	})
 	table.end()
+	page := a.reportBatch(o.out)
 	if !show.json {
 		a.showBatch(o.out, results)
+		if page != "" {
+			a.print("report    %s", plain(page))
+		}
 	}
 	return batchOutcome(ctx, results)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/glovebox-run/glovebox/runner"
 	"github.com/glovebox-run/glovebox/runner/batch"
+	reports "github.com/glovebox-run/glovebox/runner/report"
 )
 
 // task is one spec of a batch, read and checked.
@@ -59,6 +60,9 @@ func (a *app) readTask(m manifest, e entry, out string, line values) (task, erro
 	}
 	if !fs.ValidPath(name) || strings.Contains(name, "/") || name == "." || strings.HasPrefix(name, ".") || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return task{}, usage("give it a name in a manifest: {spec: ..., name: ...}", "spec %s: %q can't be the name of a project directory", e.spec, name)
+	}
+	if slices.ContainsFunc(reports.Forms(), func(f reports.Form) bool { return f.File == name }) {
+		return task{}, usage("give it a name in a manifest: {spec: ..., name: ...}", "spec %s: the batch's report will be %s", e.spec, name)
 	}
 	o, err := a.orderOf(layers{line: line, top: m.top, own: e.set}, e.spec, filepath.Join(out, name))
 	if err != nil {

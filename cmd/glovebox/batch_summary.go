@@ -34,22 +34,56 @@ func (a *app) showPlan(o batchOrder) {
 
 // showBatch writes where all jobs of a batch stand, and their sums.
 func (a *app) showBatch(out string, results []batch.Result) {
-	names, done, spent := 0, 0, decimal.Zero
-	for _, r := range results {
-		names = max(names, width(plain(r.Item.Name)))
-		spent = spent.Add(r.Status.Spent)
-		if r.Done() {
-			done++
-		}
-	}
-	a.print("%d of %d jobs done, %s USD", done, len(results), spent)
-	for _, r := range results {
-		a.print("%s", cut(fmt.Sprintf("  %s  %s  %s  %4s  %9s USD  %8s%s", batchMark(r), pad(plain(r.Item.Name), names), pad(batchState(r), 13),
-			passingText(r.Status.Features), r.Status.Spent.Round(6), took(r.Status.Seconds), reasonText(r)), a.outColumns()))
+	for _, line := range batchLines(results, a.outColumns()) {
+		a.print("%s", line)
 	}
 	a.print("")
 	a.print("projects  %s", plain(out))
 	a.print("look      glovebox status %s/NAME; glovebox log %s/NAME", plain(out), plain(out))
+}
+
+// batchLines are the sums over all jobs of a batch, and each in a line.
+func batchLines(results []batch.Result, columns int) []string {
+	names, sum := 0, sumOf(results)
+	for _, r := range results {
+		names = max(names, width(plain(r.Item.Name)))
+	}
+	lines := []string{sum.text()}
+	for _, r := range results {
+		lines = append(lines, cut(fmt.Sprintf("  %s  %s  %s  %4s  %9s USD  %8s%s", batchMark(r), pad(plain(r.Item.Name), names), pad(batchState(r), 13),
+			passingText(r.Status.Features), r.Status.Spent.Round(6), took(r.Status.Seconds), reasonText(r)), columns))
+	}
+	return lines
+}
+
+// batchSum is over all jobs of a batch.
+type batchSum struct {
+	Jobs    int             `json:"jobs"`
+	Done    int             `json:"done"`
+	Running int             `json:"running"`
+	Spent   decimal.Decimal `json:"spent_usd"`
+}
+
+func sumOf(results []batch.Result) batchSum {
+	s := batchSum{Jobs: len(results)}
+	for _, r := range results {
+		s.Spent = s.Spent.Add(r.Status.Spent)
+		if r.Done() {
+			s.Done++
+		}
+		if r.State == batch.Running {
+			s.Running++
+		}
+	}
+	return s
+}
+
+func (s batchSum) text() string {
+	text := fmt.Sprintf("%d of %d jobs done, %s USD", s.Done, s.Jobs, s.Spent)
+	if s.Running > 0 {
+		text += fmt.Sprintf(", %d running", s.Running)
+	}
+	return text
 }
 
 func batchMark(r batch.Result) string {

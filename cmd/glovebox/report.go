@@ -11,17 +11,19 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/batch"
 	reports "github.com/glovebox-run/glovebox/runner/report"
 )
 
 func (a *app) reportCommand() *cli.Command {
 	return command(&cli.Command{
 		Name:      "report",
-		Usage:     "writes what came of the job in a project directory",
+		Usage:     "writes what came of a job or of a batch",
 		ArgsUsage: "DIR",
 		Description: `It writes report.html (one page that needs no network), report.json and
-junit.xml into DIR/.glovebox/report, and says where. It can be made at any time,
-also while the job runs, and needs neither an engine nor a model.`,
+junit.xml, and says where: into DIR/.glovebox/report for the project directory of
+a job, into DIR itself for the one of a batch. It can be made at any time, also
+while jobs run, and needs neither an engine nor a model.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "write the files into this directory instead"},
 			&cli.BoolFlag{Name: "open", DisableDefaultText: true, Usage: "show the page in a browser ($BROWSER, else the system's)"},
@@ -42,26 +44,60 @@ func (a *app) reportAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := knownProject(args[0])
+	dir, isBatch, err := knownDir(args[0])
 	if err != nil {
 		return err
 	}
-	job, err := runner.ReadReport(dir, reports.Options{Redact: a.redact.String})
+	r, err := a.report(dir, isBatch)
 	if err != nil {
 		return err
 	}
-	r := &reports.Report{Version: reports.Version, Made: now().UTC(), Glovebox: versionText(), Jobs: []*reports.Job{job}}
 	if printed != nil {
 		return printed.Write(a.stdout, r)
 	}
-	page, err := a.saveReport(r, dir, c.String("out"))
+	out := c.String("out")
+	if out == "" && isBatch {
+		out = dir
+	}
+	page, err := a.saveReport(r, dir, out)
 	if err != nil {
 		return err
+	}
+	a.print("%s", plain(r.Title()))
+	for _, form := range reports.Forms() {
+		a.print("  %s", plain(filepath.Join(filepath.Dir(page), form.File)))
 	}
 	if c.Bool("open") {
 		return a.openPage(c, page)
 	}
 	return nil
+}
+
+// report is what came of the job or the batch in dir so far.
+func (a *app) report(dir string, isBatch bool) (*reports.Report, error) {
+	o := reports.Options{Redact: a.redact.String}
+	if isBatch {
+		jobs, err := batch.NewWatch(dir).Jobs(o)
+		return reports.New(now(), versionText(), jobs...), err
+	}
+	job, err := runner.ReadReport(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	return reports.New(now(), versionText(), job), nil
+}
+
+// reportBatch leaves the report of a batch in its directory at its end. What
+// keeps it from doing so is said, and changes nothing in how the batch ended.
+func (a *app) reportBatch(out string) (page string) {
+	r, err := a.report(out, true)
+	if err == nil {
+		page, err = a.saveReport(r, out, out)
+	}
+	if err != nil {
+		a.screen.Print(failureText(explain(err)))
+	}
+	return page
 }
 
 // printedForm is the form that goes to stdout, nil if files are to be written.
@@ -79,7 +115,7 @@ func printedForm(c *cli.Context) (*reports.Form, error) {
 	return form, nil
 }
 
-// saveReport writes the files, says where, and returns the page's path.
+// saveReport writes the files and returns the page's path.
 func (a *app) saveReport(r *reports.Report, dir, out string) (page string, err error) {
 	root, perm, place, err := reportPlace(dir, out)
 	if err != nil {
@@ -88,11 +124,6 @@ func (a *app) saveReport(r *reports.Report, dir, out string) (page string, err e
 	defer root.Close()
 	if err := reports.Save(root, r, perm); err != nil {
 		return "", fail(runner.FailedRun, "is there room on the disk? --out DIR writes elsewhere", "can't write the report: %v", err)
-	}
-	job := r.Jobs[0]
-	a.print("%s: %s", plain(job.State), plain(job.Headline()))
-	for _, form := range reports.Forms() {
-		a.print("  %s", plain(filepath.Join(place, form.File)))
 	}
 	return filepath.Join(place, reports.HTMLFile), nil
 }

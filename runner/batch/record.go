@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/glovebox-run/glovebox/runner"
 	"github.com/glovebox-run/glovebox/runner/atomicfile"
 )
 
@@ -116,19 +115,4 @@ func read(root *os.Root) ([]Item, error) {
 		return nil, fmt.Errorf("%s/%s is damaged or from another version of glovebox; the jobs are safe: move it away, the same command makes a new one", Dir, recordFile)
 	}
 	return r.Items, nil
-}
-
-// Statuses are the items of the batch in out with where each stands, read from
-// the jobs' own state alone.
-func Statuses(out string) ([]Result, error) {
-	items, err := Read(out)
-	if err != nil {
-		return nil, err
-	}
-	var results []Result
-	for _, item := range items {
-		s, err := runner.ReadStatus(filepath.Join(out, item.Name))
-		results = append(results, judge(item, s, err))
-	}
-	return results, nil
 }

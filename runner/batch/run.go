@@ -207,8 +207,8 @@ func judge(item Item, s runner.Status, err error) Result {
 	case err != nil:
 		r.State, r.Outcome, r.Reason = Ended, runner.FailedRun, err.Error()
 	case item.SpecHash != s.SpecHash:
-		r.State, r.Outcome, r.Reason = Ended, runner.Usage, "its directory holds a job for another specification ("+s.Spec+")"
-		r.Hint = "give another --out, or another name in a manifest"
+		r.State, r.Outcome, r.Reason = Ended, runner.Usage, otherSpec(s.Spec)
+		r.Hint = otherSpecHint
 	case s.Running:
 		r.State, r.Outcome = Running, ""
 	case s.Outcome == "" || s.Outcome == runner.Interrupted:
@@ -220,3 +220,10 @@ func judge(item Item, s runner.Status, err error) Result {
 	}
 	return r
 }
+
+// otherSpec says that a directory is taken.
+func otherSpec(spec string) string {
+	return "its directory holds a job for another specification (" + spec + ")"
+}
+
+const otherSpecHint = "give another --out, or another name in a manifest"

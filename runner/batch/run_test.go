@@ -70,15 +70,14 @@ func TestJobsDontTouchOneAnother(t *testing.T) {
 func TestParallel(t *testing.T) {
 	var mu sync.Mutex
 	now, most := 0, 0
-	gate := make(chan struct{}, 3)
+	gate := make(chan struct{})
+	open := sync.OnceFunc(func() { close(gate) })
 	Run(context.Background(), items(9), Options{Out: t.TempDir(), Parallel: 3, Job: func(context.Context, Item) (runner.Status, error) {
 		mu.Lock()
 		now++
 		most = max(most, now)
 		if now == 3 { // all three are here
-			for range 3 {
-				gate <- struct{}{}
-			}
+			open()
 		}
 		mu.Unlock()
 		<-gate

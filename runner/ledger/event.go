@@ -52,6 +52,7 @@ const (
 	Flaky        Kind = "flaky"          // Feature, Text: its verify gave different results on the same files
 	Proved       Kind = "proved"         // Proof: everything was verified once more, at the end of a job or by `glovebox verify`
 	Branched     Kind = "branch"         // Branch: what the job's commits go on
+	HandedOver   Kind = "handover"       // Handover, Text: what is left in the project that would run by itself on a person's machine
 	Note         Kind = "note"           // Text: anything a person should know (the list was put back, no git, …)
 	SessionEnd   Kind = "session-end"    // Session
 	JobEnd       Kind = "job-end"        // End
@@ -83,6 +84,8 @@ type Event struct {
 	End     *EndInfo     `json:"end,omitempty"`
 	Branch  *BranchInfo  `json:"branch,omitempty"`
 	Proof   *ProofInfo   `json:"proof,omitempty"`
+
+	Handover *HandoverInfo `json:"handover,omitempty"`
 }
 
 // JobInfo says what a process works on, and with what.
@@ -295,4 +298,21 @@ func (p *ProofInfo) Where() string {
 		return fmt.Sprintf("in a fresh clone of commit %.10s", p.Commit)
 	}
 	return "in a copy of the workspace (" + p.Why + ")"
+}
+
+// HandoverInfo is what in the project would run by itself on a person's machine.
+type HandoverInfo struct {
+	Mended   int            `json:"mended"`             // made harmless
+	Left     map[string]int `json:"left"`               // severity (enter, build, look): how many are left to the person
+	Findings []FindingInfo  `json:"findings,omitempty"` // the most severe first, bounded
+	More     int            `json:"more,omitempty"`     // that are only counted
+}
+
+// FindingInfo is one of them. Path and Detail come from the project.
+type FindingInfo struct {
+	Severity string `json:"severity"`
+	Kind     string `json:"kind"`
+	Path     string `json:"path"`
+	Detail   string `json:"detail,omitempty"`
+	Aside    string `json:"aside,omitempty"` // where it was moved to
 }

@@ -139,7 +139,7 @@ func (t *Totals) work(e Event) {
 		t.workedEarlier, t.processStart = t.Worked, e.Time
 	case Waiting:
 		t.waitStart = e.Time
-	case Note, Lent, GivenBack, Proved:
+	case Note, Lent, GivenBack, Proved, HandedOver:
 	default:
 		if d := e.Time.Sub(t.processStart); !t.processStart.IsZero() && t.workedEarlier+d > t.Worked {
 			t.Worked = t.workedEarlier + d

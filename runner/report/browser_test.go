@@ -228,7 +228,7 @@ func TestInjectionsInJSONAndJUnit(t *testing.T) {
 		job := build(events, s, Options{})
 		text := written(t, func(b *bytes.Buffer) error { return JUnit(b, reportOf(job)) })
 		suites, err := junit.Ingest(text)
-		if err != nil || len(suites) != 1 || len(suites[0].Tests) != 4 || !strings.HasPrefix(suites[0].Tests[0].Name, "cart ~") {
+		if err != nil || len(suites) != 1 || len(suites[0].Tests) != 5 || !strings.HasPrefix(suites[0].Tests[0].Name, "cart ~") {
 			t.Errorf("%s: %d suites, %v", name, len(suites), err)
 		}
 		checkJUnit(t, text)

@@ -23,11 +23,19 @@ const (
 type Options struct {
 	Redact func(string) string // removes keys from texts; nil changes nothing
 	Texts  int                 // bytes kept of texts in sessions; 0: 6 MiB
+	Share  int                 // how many jobs the report is of: each keeps its share of what one alone may; 0 is 1
 }
+
+// keep is the share of a bound on what a report of one job keeps.
+func (o Options) keep(most int) int { return max(most/max(o.Share, 1), min(most, leastKept)) }
+
+// leastKept is what a job keeps of anything, however many jobs share the report.
+const leastKept = 50
 
 // Builder makes a [Job] of the events of its ledger. It is for one goroutine
 // at a time, and what it needs of memory is bounded.
 type Builder struct {
+	o      Options
 	clean  cleaner
 	texts  *shelf
 	totals ledger.Totals
@@ -47,12 +55,16 @@ type Builder struct {
 	job       *ledger.JobInfo
 	list      ledger.ListInfo
 	pictures  *recordings
+	proof     *Proof
+	branch    *Branch
+	handover  *Handover
 }
 
 // progress is what the ledger says about a feature.
 type progress struct {
 	proof, green, red *Verdict // the last one, the last one that passed, the last one before the work
 	commit, why       string
+	disproved         string // how it failed in the last proof of everything, if it has not passed since
 	sessions          int
 	tokens            Tokens
 	spent             decimal.Decimal
@@ -62,9 +74,9 @@ type progress struct {
 // NewBuilder returns a Builder of a job without events.
 func NewBuilder(o Options) *Builder {
 	if o.Texts == 0 {
-		o.Texts = textsKept
+		o.Texts = o.keep(textsKept)
 	}
-	return &Builder{clean: cleaner{o.Redact}, texts: &shelf{room: o.Texts}, calls: map[int]*Call{},
+	return &Builder{o: o, clean: cleaner{o.Redact}, texts: &shelf{room: o.Texts}, calls: map[int]*Call{},
 		features: map[string]*progress{}, pictures: newRecordings()}
 }
 
@@ -96,6 +108,12 @@ func (b *Builder) Add(e ledger.Event) {
 		b.commit(e)
 	case ledger.Passed, ledger.Blocked, ledger.Unpassed:
 		b.decide(e)
+	case ledger.Proved:
+		b.prove(e)
+	case ledger.Branched:
+		b.branchOff(e)
+	case ledger.HandedOver:
+		b.handOver(e)
 	case ledger.VerifyStart, ledger.CommitStart, ledger.Lent, ledger.GivenBack:
 	default: // notes, waiting, and what a later version has to say
 		b.note(e)
@@ -113,7 +131,7 @@ func (b *Builder) begin(e ledger.Event) {
 	}
 	b.job = e.Job
 	b.processes = latest(append(b.processes, Process{Begun: e.Time, Model: b.clean.line(e.Job.Model),
-		Budget: b.clean.line(e.Job.Budget), Glovebox: b.clean.line(e.Job.Version)}), notesKept, nil)
+		Budget: b.clean.line(e.Job.Budget), Glovebox: b.clean.line(e.Job.Version)}), b.o.keep(notesKept), nil)
 }
 
 func (b *Builder) end(e ledger.Event) {
@@ -130,7 +148,7 @@ func (b *Builder) openSession(e ledger.Event) {
 	}
 	b.session, b.turn, b.works = s, nil, nil
 	clear(b.calls)
-	b.sessions = latest(append(b.sessions, s), sessionsKept, &b.out.Sessions)
+	b.sessions = latest(append(b.sessions, s), b.o.keep(sessionsKept), &b.out.Sessions)
 	b.pictures.session(e.Feature)
 	if e.Feature != "" {
 		b.works = b.feature(e.Feature)
@@ -196,7 +214,7 @@ func (b *Builder) newTurn(e ledger.Event) {
 	b.session.TurnCount++
 	b.session.Turns = append(b.session.Turns, b.turn)
 	b.turns = append(b.turns, b.session)
-	if len(b.turns) > turnsKept {
+	if len(b.turns) > b.o.keep(turnsKept) {
 		b.turns[0].Turns[0] = nil // or its memory would stay
 		b.turns[0].Turns = b.turns[0].Turns[1:]
 		b.turns = b.turns[1:]
@@ -235,22 +253,24 @@ func (b *Builder) verdict(e ledger.Event) {
 		Passed: v.Passed, Exit: v.Exit, How: b.clean.line(e.Text), Output: b.clean.text(v.Output, outputMax),
 		Seconds: v.Took.Seconds(), Box: b.clean.line(v.Box), Tree: b.clean.line(v.Tree), Limits: b.clean.limits(v.Limits)}
 	p := b.feature(e.Feature)
-	if verdict.Why == "red-check" {
+	switch verdict.Why {
+	case "red-check":
 		p.red = &verdict
-	} else {
+	case "without-work": // it says nothing of the work
+	default:
 		p.proof = &verdict
+		if verdict.Passed {
+			p.green = &verdict
+		}
+		b.pictures.verdict(e.Feature, v.Passed)
 	}
-	if verdict.Passed {
-		p.green = &verdict
-	}
-	b.pictures.verdict(e.Feature, v.Passed)
 	if b.session == nil || e.Session != b.session.Number {
 		return
 	}
 	own := verdict // whose output may go, while the feature's stays
 	b.session.Verdicts = append(b.session.Verdicts, &own)
 	b.verdicts = append(b.verdicts, b.session)
-	if len(b.verdicts) > verdictsKept {
+	if len(b.verdicts) > b.o.keep(verdictsKept) {
 		b.verdicts[0].Verdicts[0] = nil
 		b.verdicts[0].Verdicts = b.verdicts[0].Verdicts[1:]
 		b.verdicts = b.verdicts[1:]
@@ -275,7 +295,7 @@ func (b *Builder) commit(e ledger.Event) {
 	}
 	c := Commit{Time: e.Time, Hash: b.clean.line(e.Commit.Hash), Tree: b.clean.line(e.Commit.Tree), Message: b.clean.line(e.Commit.Message)}
 	if n := len(b.commits); n == 0 || b.commits[n-1].Hash != c.Hash {
-		b.commits = latest(append(b.commits, c), commitsKept, nil)
+		b.commits = latest(append(b.commits, c), b.o.keep(commitsKept), nil)
 	}
 }
 
@@ -283,7 +303,7 @@ func (b *Builder) decide(e ledger.Event) {
 	p := b.feature(e.Feature)
 	p.why = b.clean.text(e.Text, textMax)
 	if e.Kind == ledger.Passed {
-		p.why = ""
+		p.why, p.disproved = "", ""
 		if e.Commit != nil {
 			p.commit = b.clean.line(e.Commit.Hash)
 		}
@@ -306,7 +326,7 @@ func (b *Builder) note(e ledger.Event) {
 		text = e.Feature + ": " + text
 	}
 	b.notes = latest(append(b.notes, Note{Time: e.Time, Session: e.Session, Kind: b.clean.line(string(e.Kind)), Text: b.clean.text(text, textMax)}),
-		notesKept, &b.out.Notes)
+		b.o.keep(notesKept), &b.out.Notes)
 }
 
 func (b *Builder) mark(p *progress, e ledger.Event) {

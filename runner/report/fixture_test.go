@@ -65,6 +65,7 @@ func night(t *testing.T, w words) ([]ledger.Event, State) {
 		Isolation: &ledger.IsolationInfo{Engine: w("Docker 27"), System: w("Debian"), Runtime: w("runsc"), Kernel: w("4.4"), Workspace: w("auto"),
 			Memory: 2 << 30, CPUs: 1.5, PIDs: 2048, Disk: 4 << 30, Files: 400000, Timeout: 2 * time.Minute, Flags: []string{w("--network=none"), w("--memory=2147483648")}}}
 	p.add(0, ledger.Event{Kind: ledger.JobStart, Job: &info})
+	p.add(0, ledger.Event{Kind: ledger.Branched, Branch: &ledger.BranchInfo{Name: w("glovebox/j1"), From: w("main"), Base: w("77d5")}})
 	p.add(0.1, ledger.Event{Kind: ledger.Lent, Text: w("lent to user 10001")})
 	p.box("probe", 300)
 	p.add(0.3, ledger.Event{Kind: ledger.SessionStart, Session: 1, Started: &ledger.SessionInfo{Kind: w("initializer"), Attempt: 1}})
@@ -90,15 +91,27 @@ func night(t *testing.T, w words) ([]ledger.Event, State) {
 	p.verify(w, 5, "cart", "regression", false)
 	p.add(0.1, ledger.Event{Kind: ledger.Unpassed, Session: 5, Feature: w("cart"), Text: w("broken by the session for ship")})
 	p.add(0.1, ledger.Event{Kind: "flaky", Session: 5, Feature: w("ship"), Text: w("green, then red on the same files")})
+	p.ending(w)
 	p.add(1, ledger.Event{Kind: ledger.JobEnd, End: &ledger.EndInfo{Outcome: w("incomplete"), Code: 3, Reason: w("30m of this run are over (--max-time)"), Hint: w("the same command goes on")}})
 
 	return p.events, State{ID: w("j1"), Dir: w("/srv/shop"), Spec: w("shop.txt"), SpecHash: w("5bec"), SpecText: w("A shop.\nIt sells <things> & more.\n"),
-		List: feature.State{Hash: w("8c77"), Approved: w("yes-flag"), Note: w("no load tests"), Red: map[string]string{w("cart"): w("no such file")}, Features: []feature.Feature{
+		List: feature.State{Hash: w("8c77"), Approved: w("yes-flag"), By: w("ada (1000)"), Note: w("no load tests"), Red: map[string]string{w("cart"): w("no such file")}, Features: []feature.Feature{
 			{ID: w("cart"), Category: w("functional"), Description: w("A cart"), Steps: []string{w("put in"), w("take out")}, Verify: w("pytest tests/test_cart.py"), Frozen: []string{w("tests/test_cart.py")}},
 			{ID: w("pay"), Category: w("functional"), Description: w("Pay"), Verify: w("pytest tests/test_pay.py"), Blocked: true},
 			{ID: w("ship"), Category: w("style"), Description: w("Ship"), Steps: []string{w("send")}, Verify: w("sh tests/ship.sh"), Passes: true},
 			{ID: w("track"), Category: w("style"), Description: w("Track"), Verify: w("sh tests/track.sh")},
 		}}}
+}
+
+// ending is what a process does last: it proves what it can, and looks over the project.
+func (p *tape) ending(w words) {
+	p.verify(w, 5, "ship", "without-work", false)
+	p.add(0.1, ledger.Event{Kind: ledger.Proved, Proof: &ledger.ProofInfo{Commit: w("5c188fd5c188fd5c188f"), Tree: w("9daeafb9864c"), Clone: true, Dirty: true,
+		Features:   []ledger.ProofResult{{ID: w("ship"), Passed: true, How: w("exited 0"), Took: time.Second}, {ID: w("cart"), How: w("exited 1"), Output: w("1 failed")}},
+		Acceptance: &ledger.ProofResult{ID: w("acceptance test"), How: w("exited 7"), Output: w("no prices")}}})
+	p.add(0.1, ledger.Event{Kind: ledger.HandedOver, Text: w("2 made harmless"), Handover: &ledger.HandoverInfo{Mended: 2, Left: map[string]int{"enter": 1}, More: 3,
+		Findings: []ledger.FindingInfo{{Severity: "enter", Kind: w("envrc"), Path: w(".envrc"), Detail: w("echo hi")},
+			{Severity: "enter", Kind: w("hook"), Path: w(".git/hooks/post-checkout"), Detail: w("runs"), Aside: w(".glovebox/handover/1")}}}})
 }
 
 func (p *tape) box(purpose string, ms int) {
@@ -183,7 +196,7 @@ func build(events []ledger.Event, s State, o Options) *Job {
 }
 
 func reportOf(jobs ...*Job) *Report {
-	return &Report{Version: Version, Made: time.Date(2026, 3, 2, 7, 0, 0, 0, time.UTC), Glovebox: "v1.3", Jobs: jobs}
+	return New(time.Date(2026, 3, 2, 7, 0, 0, 0, time.UTC), "v1.3", jobs...)
 }
 
 func written(t *testing.T, write func(*bytes.Buffer) error) []byte {

@@ -24,15 +24,16 @@ func (b *Builder) Job(s State) *Job {
 	t := b.totals
 	job := &Job{
 		ID: b.clean.line(s.ID), Dir: b.clean.line(s.Dir),
-		Spec:  Spec{Name: b.clean.line(s.Spec), SHA256: b.clean.line(s.SpecHash), Text: b.clean.text(s.SpecText, specMax)},
+		Spec:  Spec{Name: b.clean.line(s.Spec), SHA256: b.clean.line(s.SpecHash), Text: b.clean.text(s.SpecText, max(b.o.keep(specMax), textMax))},
 		Begun: t.First, LastEvent: t.LastEvent, Seconds: t.Worked.Seconds(),
 		Money:  moneyOf(t),
 		Tokens: Tokens{Prompt: t.Prompt, Completion: t.Completion, Cached: t.Cached},
 		Counts: Counts{Requests: t.Requests, Processes: t.Processes, Sessions: t.Sessions, Turns: t.Turns,
 			Calls: t.Calls, Boxes: t.Boxes, Commits: t.Commits},
-		List:     List{Hash: b.clean.line(s.List.Hash), Approved: b.clean.line(s.List.Approved), Uncovered: b.clean.text(s.List.Note, textMax)},
+		List:     List{Hash: b.clean.line(s.List.Hash), Approved: b.clean.line(s.List.Approved), By: b.clean.line(s.List.By), Uncovered: b.clean.text(s.List.Note, textMax)},
 		Features: []*Feature{}, Sessions: orEmpty(b.sessions), Boxes: b.pictures.boxes(), Commits: orEmpty(b.commits),
 		Notes: orEmpty(b.notes), Processes: orEmpty(b.processes), LeftOut: b.out, pictures: b.pictures,
+		Branch: b.branch, Proof: b.proof, Handover: b.handover,
 	}
 	job.LeftOut.Texts = b.texts.dropped
 	b.origin(job)
@@ -69,8 +70,16 @@ func (b *Builder) origin(job *Job) {
 	}
 }
 
+// Waiting is a job that has not begun.
+func Waiting(s State) *Job {
+	j := NewBuilder(Options{}).Job(s)
+	j.State, j.Reason, j.Hint = waiting, "", "the same command begins it"
+	return j
+}
+
 // What a job without an ending is.
 const (
+	waiting  = "waiting"
 	running  = "running"
 	notEnded = "not ended"
 )
@@ -105,6 +114,8 @@ func (b *Builder) featureOf(f feature.Feature, list feature.State) *Feature {
 		Sessions: p.sessions, Tokens: p.tokens, Spent: p.spent, Marks: orEmpty(p.marks),
 	}
 	switch {
+	case f.Passes && p.disproved != "":
+		out.Why = "the last proof of everything failed: " + p.disproved
 	case f.Passes:
 		out.State, out.Why = Proved, ""
 		if p.green != nil {

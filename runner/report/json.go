@@ -10,9 +10,7 @@ import (
 func JSON(w io.Writer, r *Report) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
-	whole := *r
-	whole.Jobs = orEmpty(r.Jobs)
-	if err := e.Encode(whole); err != nil {
+	if err := e.Encode(r); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil

@@ -33,7 +33,7 @@ func JUnit(w io.Writer, r *Report) error {
 }
 
 func suite(j *Job) junit.Testsuite {
-	s := junit.Testsuite{Name: j.Spec.Name, Package: j.ID, Time: seconds(j.Seconds)}
+	s := junit.Testsuite{Name: j.Title(), Package: j.ID, Time: seconds(j.Seconds)}
 	s.SetTimestamp(j.Begun.UTC())
 	for _, p := range [][2]string{
 		{"outcome", j.State}, {"model", j.Model}, {"image", j.Image}, {"glovebox", j.Glovebox},
@@ -48,15 +48,36 @@ func suite(j *Job) junit.Testsuite {
 			s.AddProperty(m.Kind+"."+f.ID, m.Text)
 		}
 	}
-	if ended := j.State != "done"; ended && s.Failures+s.Skipped == 0 {
-		s.AddTestcase(junit.Testcase{Name: "the job as a whole", Classname: j.Spec.Name, Time: seconds(0),
+	if p := j.Proof; p != nil {
+		s.AddProperty("proof", p.Where)
+		if p.Acceptance != nil {
+			s.AddTestcase(acceptanceCase(j, *p.Acceptance))
+		}
+	}
+	if j.Branch != nil {
+		s.AddProperty("branch", j.Branch.Name)
+	}
+	if j.Handover != nil {
+		s.AddProperty("handover", j.Handover.Words())
+	}
+	if !j.Sound() && s.Failures+s.Skipped == 0 {
+		s.AddTestcase(junit.Testcase{Name: "the job as a whole", Classname: j.Title(), Time: seconds(0),
 			Error: &junit.Result{Message: j.State, Type: j.State, Data: strings.TrimSpace(j.Reason + "\n" + j.Hint)}})
 	}
 	return s
 }
 
+// acceptanceCase is the user's own test.
+func acceptanceCase(j *Job, r ProofResult) junit.Testcase {
+	c := junit.Testcase{Name: r.ID, Classname: j.Title(), Time: seconds(r.Seconds)}
+	if !r.Passed {
+		c.Failure = &junit.Result{Message: r.How, Type: "acceptance", Data: r.Output}
+	}
+	return c
+}
+
 func testcase(j *Job, f *Feature) junit.Testcase {
-	c := junit.Testcase{Name: f.ID, Classname: j.Spec.Name, Time: seconds(0), Status: f.State}
+	c := junit.Testcase{Name: f.ID, Classname: j.Title(), Time: seconds(0), Status: f.State}
 	what, output := "", ""
 	if v := f.Proof; v != nil {
 		c.Time, output = seconds(v.Seconds), v.Output

@@ -27,16 +27,44 @@ type Report struct {
 	Version  int       `json:"version"`
 	Made     time.Time `json:"made"`
 	Glovebox string    `json:"glovebox"` // version of the program that made it
+	Totals   Totals    `json:"totals"`
 	Jobs     []*Job    `json:"jobs"`
+}
+
+// Totals are sums over all jobs of a report.
+type Totals struct {
+	Jobs     int             `json:"jobs"`
+	Done     int             `json:"done"` // all that they were asked for is proved
+	Features int             `json:"features"`
+	Proved   int             `json:"proved"`  // features
+	Spent    decimal.Decimal `json:"spent"`   // USD
+	Seconds  float64         `json:"seconds"` // worked, of all jobs together
+	Tokens   Tokens          `json:"tokens"`
+}
+
+// New is a report of jobs by this version of the program.
+func New(made time.Time, glovebox string, jobs ...*Job) *Report {
+	r := &Report{Version: Version, Made: made.UTC(), Glovebox: glovebox, Jobs: orEmpty(jobs), Totals: Totals{Jobs: len(jobs)}}
+	for _, j := range jobs {
+		t := &r.Totals
+		if j.Sound() {
+			t.Done++
+		}
+		t.Features, t.Proved = t.Features+len(j.Features), t.Proved+j.Passing()
+		t.Spent, t.Seconds = t.Spent.Add(j.Money.Spent), t.Seconds+j.Seconds
+		t.Tokens.add(j.Tokens)
+	}
+	return r
 }
 
 // Job is one job.
 type Job struct {
+	Name string `json:"name,omitempty"` // in its batch
 	ID   string `json:"id"`
 	Dir  string `json:"dir"` // the project directory
 	Spec Spec   `json:"spec"`
 
-	State    string `json:"state"`     // running, an outcome, or "not ended": a process was killed
+	State    string `json:"state"`     // waiting, running, an outcome, or "not ended": a process was killed
 	ExitCode *int   `json:"exit_code"` // of the last process, null while it runs or if it was killed
 	Reason   string `json:"reason,omitempty"`
 	Hint     string `json:"hint,omitempty"`
@@ -63,6 +91,9 @@ type Job struct {
 	Notes     []Note      `json:"notes"`
 	Processes []Process   `json:"processes"`
 	Isolation *Isolation  `json:"isolation"` // of the last process; null if the ledger does not say it
+	Branch    *Branch     `json:"branch"`    // null if the job made the repository itself
+	Proof     *Proof      `json:"proof"`     // the last one of everything at once; null if there was none
+	Handover  *Handover   `json:"handover"`  // the last one; null if there was none
 	LeftOut   LeftOut     `json:"left_out"`
 	pictures  *recordings // for [HTML]
 }
@@ -111,7 +142,8 @@ type Counts struct {
 // List is the feature list as a whole.
 type List struct {
 	Hash      string `json:"hash"`
-	Approved  string `json:"approved"`            // how it was accepted: yes-flag, person; "" is not yet
+	Approved  string `json:"approved"`            // how it was accepted: yes-flag, person, file; "" is not yet
+	By        string `json:"by,omitempty"`        // by whom
 	Uncovered string `json:"uncovered,omitempty"` // what it does not cover, in the planner's words
 }
 
@@ -146,7 +178,7 @@ type Verdict struct {
 	Time    time.Time `json:"time"`
 	Session int       `json:"session,omitempty"`
 	Feature string    `json:"feature"`
-	Why     string    `json:"why"` // red-check, before-session, finish, session-end, regression, final
+	Why     string    `json:"why"` // as ledger.VerifyInfo has it: red-check, finish, final, …
 	Passed  bool      `json:"passed"`
 	Exit    int       `json:"exit"`
 	How     string    `json:"how,omitempty"` // how the command ended, in words

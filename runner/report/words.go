@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -74,6 +75,23 @@ func count(n int, one, many string) string {
 	return thousands(n) + " " + many
 }
 
+// amount is a number of things, with their names.
+type amount struct {
+	n         int
+	one, many string
+}
+
+// counts are the amounts of which there is any, "" if there is none.
+func counts(list []amount) string {
+	var parts []string
+	for _, a := range list {
+		if a.n > 0 {
+			parts = append(parts, count(a.n, a.one, a.many))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 func usd(d decimal.Decimal) string { return d.String() + " USD" }
 
 // about is an amount at a glance: four digits behind the point, unless that hides it.
@@ -91,6 +109,8 @@ func accepted(how string) string {
 		return "unseen (--yes)"
 	case "person":
 		return "by a person"
+	case "file":
+		return "as a file says that a person signed off"
 	default:
 		return "(" + how + ")"
 	}
@@ -109,6 +129,14 @@ func when(why string) string {
 		return "when the session had ended"
 	case "regression":
 		return "checked again after another feature"
+	case "baseline":
+		return "before a session, to know what fails already"
+	case "again":
+		return "run again, since it contradicted an earlier result"
+	case "acceptance":
+		return "your own acceptance test"
+	case "without-work":
+		return "on the state before the work, where it must still fail"
 	case "final":
 		return "checked once more at the end"
 	default:
@@ -162,19 +190,10 @@ func (c *Call) Asked() string {
 
 // Words is what is left out, "" if nothing is.
 func (l LeftOut) Words() string {
-	var parts []string
-	for _, p := range []struct {
-		n         int
-		one, many string
-	}{
+	return counts([]amount{
 		{l.Sessions, "session", "sessions"}, {l.Turns, "turn of others", "turns of others"},
 		{l.Verdicts, "verification", "verifications"}, {l.Texts, "text of a call, reply or verification", "texts of calls, replies and verifications"},
-	} {
-		if p.n > 0 {
-			parts = append(parts, count(p.n, p.one, p.many))
-		}
-	}
-	return strings.Join(parts, ", ")
+	})
 }
 
 // Tags are what a person should know of a feature at a glance, for example that
@@ -182,11 +201,45 @@ func (l LeftOut) Words() string {
 func (f *Feature) Tags() []string {
 	var tags []string
 	for _, m := range f.Marks {
-		if m.Kind != string(ledger.Unpassed) && m.Kind != string(ledger.Blocked) && !slices.Contains(tags, m.Kind) {
-			tags = append(tags, m.Kind)
+		tag := marked(m.Kind)
+		if m.Kind != string(ledger.Unpassed) && m.Kind != string(ledger.Blocked) && !slices.Contains(tags, tag) {
+			tags = append(tags, tag)
 		}
 	}
 	return tags
+}
+
+// marked is a kind of event in the words of a mark.
+func marked(kind string) string {
+	switch ledger.Kind(kind) {
+	case ledger.Unpassed:
+		return "failed again"
+	case ledger.Disputed:
+		return "test disputed"
+	case ledger.Revised:
+		return "test corrected"
+	case ledger.Unblocked:
+		return "second chance"
+	case ledger.PutBack:
+		return "put back"
+	default:
+		return kind
+	}
+}
+
+// Title is what a job is called: by its name in a batch, else by its spec.
+func (j *Job) Title() string { return cmp.Or(j.Name, j.Spec.Name) }
+
+// Anchor is where the job stands on a page.
+func (j *Job) Anchor() string { return "job-" + cmp.Or(j.Name, j.ID) }
+
+// Title is what became of all jobs, in a few words.
+func (r *Report) Title() string {
+	if len(r.Jobs) == 1 {
+		j := r.Jobs[0]
+		return j.Title() + ": " + j.State + ", " + j.Headline()
+	}
+	return fmt.Sprintf("%d of %s done", r.Totals.Done, count(len(r.Jobs), "job", "jobs"))
 }
 
 // Headline is what became of the job, in a few words.
@@ -201,13 +254,15 @@ func (j *Job) Headline() string {
 	return text
 }
 
-// Tone is how good the state is: good, bad, or busy.
+// Tone is how good the state is: good, bad, busy, or idle.
 func (j *Job) Tone() string {
-	switch j.State {
-	case "done":
+	switch {
+	case j.Sound():
 		return "good"
-	case running:
+	case j.State == running:
 		return "busy"
+	case j.State == waiting:
+		return "idle"
 	default:
 		return "bad"
 	}
@@ -218,6 +273,8 @@ func (j *Job) Next() string {
 	switch {
 	case j.Hint != "":
 		return strings.ReplaceAll(j.Hint, " DIR`", " "+j.Dir+"`")
+	case j.State == "done" && !j.Sound():
+		return "the last proof failed: the same command goes on"
 	case j.State == "done":
 		return "read the code before you run it: a model wrote it"
 	case j.State == running:
