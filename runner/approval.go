@@ -76,7 +76,7 @@ func (j *job) askPerson(ctx context.Context) (accepted bool, err error) {
 		case answer.List == nil:
 			return true, nil
 		}
-		list, faults := feature.Parse(answer.List, feature.AnyNumber)
+		list, faults := feature.ParseStrict(answer.List)
 		if problems = texts(faults); len(problems) > 0 {
 			continue
 		}

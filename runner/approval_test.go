@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -262,6 +263,30 @@ func TestEditedLater(t *testing.T) {
 }
 
 // While a process works on a job its list is not edited.
+// Without git the state before the work is nowhere: the edit counts, and the log
+// says that nothing was seen.
+func TestEditedWithoutGit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, greeter)
+	w.o.Image = bareImage(t)
+	w.done()
+	_, err := EditList(w.o.Dir, "ada", nil, func(list []feature.Feature, _ []string) ([]byte, error) {
+		list[1].Verify = `sh bye.sh | grep -x bye`
+		return feature.Public(list), nil
+	})
+	must(t, err)
+	if s := w.done(); s.Passing() != 2 {
+		t.Errorf("%d pass", s.Passing())
+	}
+	events, err := ReadLedger(w.o.Dir)
+	must(t, err)
+	if !slices.ContainsFunc(events, func(e ledger.Event) bool {
+		return e.Kind == ledger.Note && strings.Contains(e.Text, "the changed proofs of bye were not seen failing: ")
+	}) {
+		t.Error("the log does not say that nothing was seen")
+	}
+}
+
 func TestEditNeedsTheLock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, greeter)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -319,14 +317,7 @@ func TestRejectedListEndsTheJob(t *testing.T) {
 func TestImageWithoutGit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, greeter)
-	w.o.Image = Image{Ref: "bare", ID: t.Name(), Path: t.TempDir()}
-	for _, name := range []string{"sh", "cat", "head", "grep", "sed"} {
-		program, err := exec.LookPath(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		must(t, os.Symlink(program, filepath.Join(w.o.Image.Path, name)))
-	}
+	w.o.Image = bareImage(t)
 	if s := w.done(); s.Passing() != 2 || s.Commits != 0 {
 		t.Errorf("%d pass, %d commits", s.Passing(), s.Commits)
 	}

@@ -92,12 +92,13 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 }
 
 // verifyArgs is the command line of a verification. A pipe fails with its
-// first failing part, or `pytest | tail` would always pass.
+// first failing part, or `pytest | tail` would always pass. Of the shells that
+// stand in where there is no bash, dash knows that from 0.5.13 on.
 func (j *job) verifyArgs(command string) []string {
 	if j.inventory.Bash {
 		return []string{"bash", "-o", "pipefail", "-c", command}
 	}
-	return []string{"sh", "-c", command}
+	return []string{"sh", "-c", `(set -o pipefail) 2>/dev/null && set -o pipefail; command=$1; shift; eval "$command"`, "sh", command}
 }
 
 // howEnded is how a command of the host's ended, with the limits that it met.

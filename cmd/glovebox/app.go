@@ -118,20 +118,20 @@ func command(c *cli.Command) *cli.Command {
 // the last may repeat if it ends in "...".
 func arguments(c *cli.Context, names ...string) ([]string, error) {
 	got := c.Args().Slice()
-	hint := "glovebox " + c.Command.FullName()
+	hint, name := c.Command.HelpName, strings.TrimPrefix(c.Command.HelpName, "glovebox ")
 	if c.Command.ArgsUsage != "" {
 		hint += " " + c.Command.ArgsUsage
 	}
 	hint = "usage: " + hint
 	switch {
 	case len(got) < len(names):
-		return nil, usage(hint, "%s: %s is missing", c.Command.FullName(), names[len(got)])
+		return nil, usage(hint, "%s: %s is missing", name, names[len(got)])
 	case len(got) > len(names):
-		return nil, usage(hint, "%s: one argument too many: %q", c.Command.FullName(), got[len(names)])
+		return nil, usage(hint, "%s: one argument too many: %q", name, got[len(names)])
 	}
 	for i, word := range got {
 		if word == "" {
-			return nil, usage(hint, "%s: %s is empty", c.Command.FullName(), names[i])
+			return nil, usage(hint, "%s: %s is empty", name, names[i])
 		}
 	}
 	return got, nil

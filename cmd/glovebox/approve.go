@@ -18,13 +18,14 @@ func (a *app) canAsk() bool {
 // ask puts a question with the answers yes and no. No answer is no.
 func (a *app) ask(ctx context.Context, question string) (bool, error) {
 	for range 3 {
-		a.screen.Ask(question)
-		answer, err := readLine(ctx, a.stdin)
-		a.screen.Answered()
+		answer, err := a.answer(ctx, question)
+		if err == io.EOF {
+			return false, nil
+		}
 		if err != nil {
 			return false, err
 		}
-		switch strings.ToLower(strings.TrimSpace(answer)) {
+		switch strings.ToLower(answer) {
 		case "y", "yes":
 			return true, nil
 		case "n", "no":
@@ -32,6 +33,17 @@ func (a *app) ask(ctx context.Context, question string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// answer puts a question and reads a line. [io.EOF] says that there will be none.
+func (a *app) answer(ctx context.Context, question string) (string, error) {
+	a.screen.Ask(question)
+	line, err := readLine(ctx, a.stdin)
+	a.screen.Answered()
+	if err == io.EOF {
+		a.screen.Print("") // no one has ended the line
+	}
+	return strings.TrimSpace(line), err
 }
 
 // maxAnswer bounds an answer in bytes: as much as a terminal takes in a line.
@@ -58,7 +70,7 @@ func readLine(ctx context.Context, r io.Reader) (string, error) {
 }
 
 // readUntilNewline reads byte by byte, so that what follows stays unread. The
-// end of the input ends the line.
+// end of the input ends the line; at once (Ctrl-D) it is [io.EOF].
 func readUntilNewline(r io.Reader) (string, error) {
 	var line []byte
 	var one [1]byte
@@ -68,8 +80,11 @@ func readUntilNewline(r io.Reader) (string, error) {
 			break
 		}
 		line = append(line, one[:n]...)
-		if err == io.EOF {
+		if err == io.EOF && len(line) > 0 {
 			break
+		}
+		if err == io.EOF {
+			return "", err
 		}
 		if err != nil {
 			return "", fmt.Errorf("read the answer: %w", err)

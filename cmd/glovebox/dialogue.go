@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,15 +47,16 @@ func (d *dialogue) approve(ctx context.Context, p runner.Proposal) (runner.Answe
 }
 
 func errRejected() error {
-	return fail(runner.Rejected, "change the spec and begin in another --project-dir", "the planned features were rejected; nothing was built")
+	return fail(runner.Rejected, "the same command shows them again; for a changed spec use another --project-dir", "the planned features were rejected; nothing was built")
 }
 
-// line asks and reads one line.
+// line asks and reads one line. The end of the input is a no.
 func (d *dialogue) line(ctx context.Context, question string) (string, error) {
-	d.a.screen.Ask(question)
-	line, err := readLine(ctx, d.a.stdin)
-	d.a.screen.Answered()
-	return strings.TrimSpace(line), err
+	line, err := d.a.answer(ctx, question)
+	if err == io.EOF {
+		return "", errRejected()
+	}
+	return line, err
 }
 
 // answer does what one line says. An answer is for the runner; with none the
@@ -93,7 +95,8 @@ func (d *dialogue) edit(ctx context.Context, p runner.Proposal) (*runner.Answer,
 	if text == nil {
 		text = feature.Public(p.Features)
 	}
-	edited, err := d.a.editList(ctx, d.dir, p.Features, text)
+	edited, left, err := d.a.editList(ctx, d.dir, p.Features, text)
+	d.draft = left
 	if err != nil && ctx.Err() == nil { // the question is still open
 		d.a.screen.Print(failureText(explain(err)))
 		return nil, true, nil
@@ -101,8 +104,7 @@ func (d *dialogue) edit(ctx context.Context, p runner.Proposal) (*runner.Answer,
 	if err != nil || edited == nil {
 		return nil, true, err
 	}
-	d.draft = edited
-	return &runner.Answer{List: d.draft}, true, nil
+	return &runner.Answer{List: edited}, true, nil
 }
 
 // unfold shows one feature in full, or all of them.

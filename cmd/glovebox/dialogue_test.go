@@ -81,11 +81,29 @@ func TestDialogueUnfolds(t *testing.T) {
 // No, nothing and nonsense reject.
 func TestDialogueRejects(t *testing.T) {
 	for _, typed := range []string{"n\n", "", "what\nwhy\nwho\ny\n"} {
-		_, _, err := talk(t, typed, proposal())
+		_, screen, err := talk(t, typed, proposal())
+		if typed == "" && strings.Count(screen, "Build these?") != 1 {
+			t.Errorf("asked again where no one answers:\n%s", screen)
+		}
 		var e *runner.Error
 		if !errors.As(err, &e) || e.Outcome != runner.Rejected {
 			t.Errorf("%q: %v", typed, err)
 		}
+	}
+}
+
+// Who gives up in the editor and comes back goes on where they were.
+func TestDialogueKeepsADraftGivenUp(t *testing.T) {
+	editor := script(t, `if grep -q misspelt "$1"; then sed -i 's/misspelt/frozen/; s/run add/go add/' "$1"; else sed -i 's/"frozen"/"misspelt"/' "$1"; fi`)
+	p := proposal()
+	p.Features = p.Features[:1]
+	answer, screen, err := talk(t, "edit\nno\nedit\n", p, editor)
+	list, problems := feature.Parse(answer.List, 1)
+	if err != nil || len(problems) > 0 || list[0].Steps[0] != "go add" {
+		t.Errorf("%s, %v, %v\n%s", answer.List, problems, err, screen)
+	}
+	if !strings.Contains(screen, `"misspelt": is no field of a feature`) {
+		t.Errorf("the fault is not named:\n%s", screen)
 	}
 }
 

@@ -39,20 +39,22 @@ const editFoot = `#
 `
 
 // editList lets a person edit a list in their editor, until package feature
-// finds nothing wrong with it. nil: nothing was changed, or it was given up.
-func (a *app) editList(ctx context.Context, dir string, was []feature.Feature, text []byte) ([]byte, error) {
+// finds nothing wrong with it. A nil list: nothing was changed, or it was given
+// up. The draft is what they wrote, to go on with; nil if it says nothing new.
+func (a *app) editList(ctx context.Context, dir string, was []feature.Feature, text []byte) (edited, draft []byte, err error) {
 	for {
-		var err error
-		if text, err = a.edit(ctx, dir, text); err != nil {
-			return nil, err
+		saved, err := a.edit(ctx, dir, text)
+		if err != nil {
+			return nil, text, err
 		}
-		list, problems := feature.Parse(text, feature.AnyNumber)
+		text = saved
+		list, problems := feature.ParseStrict(text)
 		if len(problems) == 0 {
 			if feature.Hash(list) == feature.Hash(was) {
 				a.screen.Print("Nothing was changed.")
-				return nil, nil
+				return nil, nil, nil
 			}
-			return text, nil
+			return text, text, nil
 		}
 		a.screen.Print("The list has faults:")
 		for _, p := range problems {
@@ -60,7 +62,7 @@ func (a *app) editList(ctx context.Context, dir string, was []feature.Feature, t
 		}
 		again, err := a.ask(ctx, "Edit it again? [y]es / [n]o, leave the list as it was ")
 		if err != nil || !again {
-			return nil, err
+			return nil, text, err
 		}
 	}
 }
@@ -97,17 +99,17 @@ func (a *app) edit(ctx context.Context, project string, text []byte) (saved []by
 	return readEdited(name)
 }
 
-// editor is the person's: VISUAL, EDITOR, else vi if it is there.
+// editor is the person's: VISUAL, EDITOR, else vi if it is there and has a terminal.
 func (a *app) editor() (string, error) {
 	for _, name := range []string{"VISUAL", "EDITOR"} {
 		if program := strings.TrimSpace(a.env(name)); program != "" {
 			return program, nil
 		}
 	}
-	if _, err := exec.LookPath("vi"); err == nil {
+	if _, err := exec.LookPath("vi"); err == nil && a.canAsk() { // without a terminal it would wait for ever
 		return "vi", nil
 	}
-	return "", usage("for example: export EDITOR=nano", "no editor is known: VISUAL and EDITOR are not set")
+	return "", usage("for example: export EDITOR=nano", "no editor is known: VISUAL and EDITOR are not set, and there is no vi or no terminal for it")
 }
 
 func readEdited(name string) ([]byte, error) {

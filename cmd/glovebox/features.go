@@ -51,7 +51,11 @@ func (a *app) featuresAction(c *cli.Context) error {
 		if i > 0 {
 			a.print("")
 		}
-		for _, line := range unfolded(f, s.Red[f.ID], "", r.columns) {
+		red := s.Red[f.ID]
+		if f.Passes {
+			red = "" // what its test said before it was built
+		}
+		for _, line := range unfolded(f, red, "", r.columns) {
 			a.print("%s", line)
 		}
 		a.print("      %s%s", pad("state", 8), stateText(f))
@@ -92,9 +96,10 @@ func (a *app) editFeatures(c *cli.Context, shown, dir string) error {
 		} else {
 			draft = feature.Public(list)
 		}
+		var edited []byte
 		var err error
-		draft, err = a.editList(c.Context, dir, list, draft)
-		return draft, err
+		edited, draft, err = a.editList(c.Context, dir, list, draft)
+		return edited, err
 	})
 	if err != nil || !changed {
 		return err

@@ -15,7 +15,7 @@ func (a *app) promptsCommand() *cli.Command {
 	return command(&cli.Command{
 		Name:      "prompts",
 		Usage:     "writes what the model is told, to be changed",
-		ArgsUsage: "export DIR",
+		ArgsUsage: "COMMAND",
 		Subcommands: []*cli.Command{
 			command(&cli.Command{
 				Name:        "export",

@@ -33,7 +33,7 @@ func readSignedOff(name, project string) ([]feature.Feature, error) {
 	if err != nil {
 		return nil, usage(hint, "--approve %s: %v", name, err)
 	}
-	list, problems := feature.Parse(data, feature.AnyNumber)
+	list, problems := feature.ParseStrict(data)
 	if len(problems) > 0 {
 		more := ""
 		if len(problems) > 1 {

@@ -11,6 +11,7 @@ import (
 
 // checker collects the problems of a list.
 type checker struct {
+	strict   bool // fields that are not known are problems
 	problems []Problem
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -50,11 +52,21 @@ const AnyNumber = 0
 // have, or [AnyNumber]. All faults are found at once; without problems the list is good. What
 // the model says about passes and blocked is ignored.
 func Parse(data []byte, want int) (List, []Problem) {
+	return parse(data, want, checker{})
+}
+
+// ParseStrict reads a list that a person wrote. In it a field that is not
+// known is a fault, too: ignored, a misspelt "frozen" would be lost without a
+// word. A model's more fields cost no turn.
+func ParseStrict(data []byte) (List, []Problem) {
+	return parse(data, AnyNumber, checker{strict: true})
+}
+
+func parse(data []byte, want int, c checker) (List, []Problem) {
 	entries, err := split(data)
 	if err != nil {
 		return nil, []Problem{{Text: err.Error()}}
 	}
-	var c checker
 	switch {
 	case want == AnyNumber && (len(entries) < 1 || len(entries) > maxFeatures):
 		c.add("", "", fmt.Sprintf("the list has %d features; it may have 1 to %d", len(entries), maxFeatures))
@@ -124,8 +136,25 @@ type draft struct {
 	Frozen      []string  `json:"frozen"`
 }
 
-// decode reads one entry. Fields that are not known are ignored.
+// known are the fields of an entry; the last three are the host's to write.
+var known = []string{"id", "category", "description", "steps", "verify", "frozen", "passes", "blocked", "revised"}
+
+// fields tells of those that are not known.
+func (c *checker) fields(entry string, raw json.RawMessage) {
+	var fields map[string]json.RawMessage
+	if !c.strict || json.Unmarshal(raw, &fields) != nil {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+			c.add(entry, fmt.Sprintf("%.40q", name), "is no field of a feature; there are "+strings.Join(known, ", "))
+		}
+	}
+}
+
+// decode reads one entry.
 func (c *checker) decode(entry string, raw json.RawMessage) (draft, bool) {
+	c.fields(entry, raw)
 	var d draft
 	err := json.Unmarshal(raw, &d)
 	var wrong *json.UnmarshalTypeError

@@ -153,6 +153,22 @@ func TestTrivialVerify(t *testing.T) {
 	}
 }
 
+// A person who misspells a field must not lose what they wrote in it.
+func TestAPersonsFieldsAreKnown(t *testing.T) {
+	text := "[" + entry("add", "", "") + "]"
+	for field, good := range map[string]bool{"passes": true, "Blocked": true, "freeze": false, "priority": false} {
+		with := strings.Replace(text, "{", `{"`+field+`": false, `, 1)
+		if _, problems := feature.ParseStrict([]byte(with)); (len(problems) == 0) != good {
+			t.Errorf("%s: %q", field, texts(problems))
+		} else if !good && !strings.Contains(texts(problems)[0], `entry 1: "`+field+`": is no field`) {
+			t.Errorf("%s: %q", field, texts(problems))
+		}
+		if _, problems := feature.Parse([]byte(with), 1); len(problems) > 0 {
+			t.Errorf("a model's %s: %q", field, texts(problems))
+		}
+	}
+}
+
 // Whatever a box puts into the file, it is a checked list or a bounded answer.
 func TestParseNeverPanics(t *testing.T) {
 	pieces := []string{`{`, `}`, `[`, `]`, `"id"`, `:`, `,`, `"a"`, `null`, `1e999`, `"steps"`, `"frozen"`, `"verify"`, `"../x"`, "\x00", "\xff", `true`}
