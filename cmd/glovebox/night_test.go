@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/glovebox-run/glovebox/runner"
+	"github.com/glovebox-run/glovebox/runner/ledger"
 	"github.com/glovebox-run/glovebox/runner/model/scripted"
 )
 
@@ -133,6 +135,8 @@ func night(t *testing.T, dir string) (list []nightly) {
 		list = append(list, nightly{fmt.Sprintf("good%02d", i+1), good, runner.Done, ""})
 	}
 	m := greeting("m", does("true"))
+	write("wrong.yaml", strings.ReplaceAll(greeting("wrong", does("true")), "Hello, $1", "Hi, $1"))
+	wrong := "model: scripted/" + filepath.Join(dir, "wrong.yaml")
 	return append(list,
 		nightly{"loops", script("loops", again(does("cat README.md"), 40)) + ", max-iterations: 2", runner.Incomplete, "--max-iterations"},
 		nightly{"overspends", custom(backend(t, m, completed("m", `{"prompt_tokens":9,"completion_tokens":9,"cost":4}`)), ""), runner.ModelRefused, "more than the"},
@@ -142,10 +146,10 @@ func night(t *testing.T, dir string) (list []nightly) {
 		nightly{"day", custom(backend(t, m, nil, status(429, `{"error":{"message":"free-models-per-day"}}`, "Retry-After", "7200")), ""), runner.RateLimit, "today"},
 		nightly{"fork", script("fork", does("bomb() { bomb | bomb & }; bomb; sleep 1")) + ", pids: 64", runner.Done, ""},
 		nightly{"full", script("full", does("head -c 300000000 /dev/zero > big; rm -f big")) + ", disk: 64m", runner.Done, ""},
-		nightly{"engine", script("engine", does("touch started; while [ ! -e ended ]; do sleep 1; done")+"\n"+does("touch ended")), runner.Done, ""},
-		nightly{"crash", script("crash", does("touch began; [ -e before ] || { touch before; sleep 30; }")), runner.Done, ""},
+		nightly{"engine", script("engine", does(": outlives the engine; sleep 100")), runner.Done, ""},
+		nightly{"crash", script("crash", does(": outlives the process; sleep 20")), runner.Done, ""},
 		nightly{"down", custom(backend(t, m, again500(8)...), ""), runner.FailedRun, "server failed"},
-		nightly{"wrong", script("wrong", does("echo nothing")+"\n  - say: Not mine.\n    calls:\n    - finish: {status: blocked, note: I can not build it.}"), runner.Incomplete, "blocked"},
+		nightly{"wrong", wrong, runner.Incomplete, "blocked"},
 		nightly{"gone", "model: custom/m, price: 1/2, base-url: http://127.0.0.1:9/v1", runner.FailedRun, "can't be reached"},
 	)
 }
@@ -183,14 +187,10 @@ func TestNight(t *testing.T) {
 	out := filepath.Join(dir, "night")
 	began := time.Now()
 	first := batchProcess(t, dir)
-	go func() { time.Sleep(150*time.Second); o, _ := exec.Command("sh","-c","ls -la "+out+" "+out+"/engine "+out+"/crash; docker ps").CombinedOutput(); t.Logf("%s", o) }()
-	first.await(filepath.Join(out, "engine/started"))
+	first.await(filepath.Join(out, "engine"), "outlives the engine")
 	own.Stop()
 	own.Start()
-	if err := os.WriteFile(filepath.Join(out, "engine/ended"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	first.await(filepath.Join(out, "crash/began"))
+	first.await(filepath.Join(out, "crash"), "outlives the process")
 	if err := first.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -242,17 +242,20 @@ func batchProcess(t *testing.T, dir string) *process {
 	return p
 }
 
-// await waits for a file that a box of the batch makes.
-func (p *process) await(file string) {
+// await waits until the job in dir runs a command that holds the words.
+func (p *process) await(dir, words string) {
 	p.t.Helper()
 	for tick := time.NewTicker(50 * time.Millisecond); ; {
 		select {
 		case <-tick.C:
-			if _, err := os.Stat(file); err == nil {
+			events, _ := runner.ReadLedger(dir) // none before the job has begun
+			if slices.ContainsFunc(events, func(e ledger.Event) bool {
+				return e.Kind == ledger.CallStart && strings.Contains(e.Call.Args, words)
+			}) {
 				return
 			}
 		case <-p.ended:
-			p.t.Fatalf("%s never came:\n%s%s", file, &p.out, &p.err)
+			p.t.Fatalf("%s never ran %q:\n%s%s", dir, words, &p.out, &p.err)
 		}
 	}
 }
