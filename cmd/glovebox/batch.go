@@ -51,7 +51,7 @@ func batchFlags() []cli.Flag {
 	}
 	for _, f := range runFlags() {
 		switch f.Names()[0] {
-		case "project-dir", "record":
+		case "project-dir", "record", "dry-run":
 		default:
 			flags = append(flags, f)
 		}
@@ -88,13 +88,20 @@ func (a *app) batchAction(c *cli.Context) error {
 		return a.batchFaults(faults)
 	}
 	if o.check {
-		a.showPlan(o)
-		return nil
+		return a.checkBatch(c.Context, o, mayBegin(c, o))
 	}
+	if err := mayBegin(c, o); err != nil {
+		return err
+	}
+	return a.runBatch(c.Context, o, batchShow{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose")})
+}
+
+// mayBegin makes sure that every list will be accepted by somebody.
+func mayBegin(c *cli.Context, o batchOrder) error {
 	if !c.Bool("yes") && slices.ContainsFunc(o.tasks, func(t task) bool { return t.order.signedOff == nil }) {
 		return usage("nobody watches a batch: give --yes to accept planned features unseen, or approve: FILE for each spec", "batch: --yes is missing")
 	}
-	return a.runBatch(c.Context, o, batchShow{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose")})
+	return nil
 }
 
 func (a *app) readBatch(c *cli.Context) (o batchOrder, err error) {

@@ -40,6 +40,9 @@ func (a *app) runAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.dryRun {
+		return a.dryRun(c.Context, o)
+	}
 	spec, err := readSpec(o.spec)
 	if err != nil {
 		return err
@@ -88,28 +91,38 @@ func recoverLoan(dir string, state projectState) error {
 // doneAlready says that a job has ended well and shows it. Nothing is started
 // for that, and no key or engine is needed.
 func (a *app) doneAlready(o order, spec runner.Spec, accept *runner.Acceptance, dir string, state projectState) (bool, error) {
-	if state != projectKnown {
+	if !a.isDone(o, spec, accept, dir, state) {
 		return false, nil
-	}
-	s, err := runner.ReadStatus(dir)
-	if brought, _ := runner.StateIsTracked(dir); brought {
-		return false, nil // a state that came with the project proves nothing
-	}
-	if s.Proof != nil && !s.Proof.Passed() || accept != nil && !runner.HasAcceptance(dir, accept) {
-		return false, nil // `verify` has found what does not work any more, or there is another test to be passed
-	}
-	if o.signedOff != nil && feature.Hash(o.signedOff) != s.ApprovedHash || s.Passing() < len(s.Features) {
-		return false, nil // another list, or one that was edited since
-	}
-	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
-		return false, nil // whatever is wrong is the runner's to find and to say
 	}
 	if o.json {
 		return true, nil
 	}
+	s, err := runner.ReadStatus(dir)
+	if err != nil {
+		return false, err
+	}
 	a.print("This job is done already; nothing was started.")
 	a.showReport(o.dir, s)
 	return true, nil
+}
+
+// isDone says that a job has ended well and nothing else is wanted of it.
+func (a *app) isDone(o order, spec runner.Spec, accept *runner.Acceptance, dir string, state projectState) bool {
+	if state != projectKnown {
+		return false
+	}
+	s, err := runner.ReadStatus(dir)
+	if brought, _ := runner.StateIsTracked(dir); brought {
+		return false // a state that came with the project proves nothing
+	}
+	if s.Proof != nil && !s.Proof.Passed() || accept != nil && !runner.HasAcceptance(dir, accept) {
+		return false // `verify` has found what does not work any more, or there is another test to be passed
+	}
+	if o.signedOff != nil && feature.Hash(o.signedOff) != s.ApprovedHash || s.Passing() < len(s.Features) {
+		return false // another list, or one that was edited since
+	}
+	// Whatever is wrong is the runner's to find and to say.
+	return err == nil && s.Outcome == runner.Done && !s.Running && s.SpecHash == runner.SpecHash(spec.Text)
 }
 
 // mayApprove makes sure that somebody can accept the list before anything is spent.
