@@ -40,8 +40,11 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, env []string) *app {
 	all := slices.Concat(env, values)
 	redact := newRedactor(all)
 	a := &app{stdin: stdin, rawOut: stdout, rawErr: stderr, environ: env, env: lookup(all), redact: redact, keys: keys}
+	if a.onGitHub() {
+		stdout, stderr = newUnobeyed(stdout), newUnobeyed(stderr)
+	}
 	a.stdout, a.stderr = redact.Writer(stdout), redact.Writer(stderr)
-	a.screen = newScreen(a.stderr, stderr, a.env)
+	a.screen = newScreen(a.stderr, a.rawErr, a.env)
 	return a
 }
 
@@ -52,6 +55,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		a.screen.Clear()
 		e := explain(err)
 		a.screen.Print(failureText(e))
+		a.annotateFailure(e)
 		code = e.Outcome.ExitCode()
 	}
 	if err := errors.Join(a.stdout.Flush(), a.stderr.Flush()); err != nil && code == 0 {

@@ -195,6 +195,7 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 		f.purse = purse
 	}
 	outliveReaders()
+	endSection := a.section(show.quiet, "progress")
 	table := a.newTable(show, o)
 	defer table.end()
 	defer a.announceEnding(ctx)()
@@ -206,9 +207,11 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 		},
 	})
 	table.end()
+	endSection()
 	if !show.json {
 		a.showBatch(o.out, results)
 	}
+	a.tellCI(ciJobs(results))
 	return batchOutcome(ctx, results)
 }
 

@@ -46,11 +46,10 @@ func (a *app) reportAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	job, err := runner.ReadReport(dir, reports.Options{Redact: a.redact.String})
+	r, err := a.readReport(dir)
 	if err != nil {
 		return err
 	}
-	r := &reports.Report{Version: reports.Version, Made: now().UTC(), Glovebox: versionText(), Jobs: []*reports.Job{job}}
 	if printed != nil {
 		return printed.Write(a.stdout, r)
 	}
@@ -62,6 +61,15 @@ func (a *app) reportAction(c *cli.Context) error {
 		return a.openPage(c, page)
 	}
 	return nil
+}
+
+// readReport is what came of the job in a directory.
+func (a *app) readReport(dir string) (*reports.Report, error) {
+	job, err := runner.ReadReport(dir, reports.Options{Redact: a.redact.String})
+	if err != nil {
+		return nil, err
+	}
+	return &reports.Report{Version: reports.Version, Made: now().UTC(), Glovebox: versionText(), Jobs: []*reports.Job{job}}, nil
 }
 
 // printedForm is the form that goes to stdout, nil if files are to be written.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -190,14 +191,18 @@ func (a *app) runJob(ctx context.Context, o order, options runner.Options, p *pr
 	defer stop()
 	defer a.announceEnding(ctx)()
 	options.Observe = a.observer(o, p)
+	endSection := a.section(o.quiet, "progress")
 	status, err := runner.Run(ctx, options)
 	stop()
+	endSection()
 	if !o.json && (err == nil || status.ID != "") {
 		if !o.quiet {
 			a.screen.Print("") // between the progress and the result
 		}
 		a.showReport(o.dir, status)
 	}
+	a.tellCI([]ciJob{{name: filepath.Base(o.dir), status: status, end: status.Outcome, reason: status.Reason}})
+	a.sayJUnit(status, o.dir)
 	var e *runner.Error
 	if errors.As(err, &e) && e.Outcome == runner.Done {
 		return nil
