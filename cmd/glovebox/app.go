@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -33,13 +34,15 @@ type app struct {
 	redact  *redactor
 	keys    keyFiles
 	onEvent func(ledger.Event) // told every event of a job's ledger; nil outside of tests
+
+	onEndTime time.Duration // for the command of --on-end
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer, env []string) *app {
 	keys, values := readKeys(env)
 	all := slices.Concat(env, values)
 	redact := newRedactor(all)
-	a := &app{stdin: stdin, rawOut: stdout, rawErr: stderr, environ: env, env: lookup(all), redact: redact, keys: keys}
+	a := &app{stdin: stdin, rawOut: stdout, rawErr: stderr, environ: env, env: lookup(all), redact: redact, keys: keys, onEndTime: onEndTime}
 	if a.onGitHub() {
 		stdout, stderr = newUnobeyed(stdout), newUnobeyed(stderr)
 	}

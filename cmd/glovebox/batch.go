@@ -72,6 +72,15 @@ type batchOrder struct {
 	tasks       []task
 }
 
+// dirs are the projects' directories.
+func (o batchOrder) dirs() []string {
+	dirs := make([]string, len(o.tasks))
+	for i, t := range o.tasks {
+		dirs[i] = t.order.dir
+	}
+	return dirs
+}
+
 // batchAction checks everything of every spec before anything is begun.
 func (a *app) batchAction(c *cli.Context) error {
 	o, err := a.readBatch(c)
@@ -93,7 +102,12 @@ func (a *app) batchAction(c *cli.Context) error {
 	if err := mayBegin(c, o); err != nil {
 		return err
 	}
-	return a.runBatch(c.Context, o, batchShow{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose")})
+	if err := checkOnEnd(c.String("on-end"), o.dirs()...); err != nil {
+		return err
+	}
+	results, err := a.runBatch(c.Context, o, batchShow{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose")})
+	a.onEnd(c.Context, c.String("on-end"), "batch", ciJobs(results), err)
+	return err
 }
 
 // mayBegin makes sure that every list will be accepted by somebody.
@@ -166,30 +180,29 @@ func (a *app) batchFaults(faults []error) error {
 }
 
 // runBatch builds everything.
-func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error {
+func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) ([]batch.Result, error) {
 	items := make([]batch.Item, len(o.tasks))
-	dirs := make([]string, len(o.tasks))
 	byName := map[string]task{}
 	for i, t := range o.tasks {
-		items[i], dirs[i], byName[t.Name] = t.Item, filepath.Join(o.out, t.Name), t
+		items[i], byName[t.Name] = t.Item, t
 	}
 	f, err := a.openFloor(ctx, o, show.verbose)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.close()
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return usage("name another directory", "--out %s: %v", o.out, cause(err))
+		return nil, usage("name another directory", "--out %s: %v", o.out, cause(err))
 	}
 	root, err := batch.Open(o.out, items)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer root.Close()
 	if o.total != nil {
-		purse, err := batch.OpenPurse(root, *o.total, dirs)
+		purse, err := batch.OpenPurse(root, *o.total, o.dirs())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer purse.Close()
 		f.purse = purse
@@ -212,7 +225,7 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 		a.showBatch(o.out, results)
 	}
 	a.tellCI(ciJobs(results))
-	return batchOutcome(ctx, results)
+	return results, batchOutcome(ctx, results)
 }
 
 // jobsAtATime is how many jobs the machine holds: by its processors, and by what

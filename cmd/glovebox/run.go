@@ -44,6 +44,25 @@ func (a *app) runAction(c *cli.Context) error {
 	if o.dryRun {
 		return a.dryRun(c.Context, o)
 	}
+	if err := checkOnEnd(o.onEnd, o.dir); err != nil {
+		return err
+	}
+	err = a.runOrder(c.Context, o)
+	a.onEnd(c.Context, o.onEnd, "run", a.jobIn(o.dir), err)
+	return err
+}
+
+// jobIn is the job that a run was about, none if it began none.
+func (a *app) jobIn(dir string) []ciJob {
+	s, err := runner.ReadStatus(dir)
+	if err != nil {
+		return nil
+	}
+	return []ciJob{{name: filepath.Base(dir), status: s, end: s.Outcome, reason: s.Reason}}
+}
+
+// runOrder is runAction for flags that are right.
+func (a *app) runOrder(ctx context.Context, o order) error {
 	spec, err := readSpec(o.spec)
 	if err != nil {
 		return err
@@ -65,7 +84,7 @@ func (a *app) runAction(c *cli.Context) error {
 	if done, err := a.doneAlready(o, spec, more.accept, dir, state); done || err != nil {
 		return err
 	}
-	if err := a.mayMixOwners(c.Context, o, dir, state); err != nil {
+	if err := a.mayMixOwners(ctx, o, dir, state); err != nil {
 		return err
 	}
 	if err := a.mayApprove(o, dir, state); err != nil {
@@ -73,11 +92,11 @@ func (a *app) runAction(c *cli.Context) error {
 	}
 	o.keepBudget(dir, state)
 	if state == projectForeign && !o.yes {
-		if err := a.askForeign(c.Context, o.dir); err != nil {
+		if err := a.askForeign(ctx, o.dir); err != nil {
 			return err
 		}
 	}
-	return a.build(c.Context, o, spec, more, dir)
+	return a.build(ctx, o, spec, more, dir)
 }
 
 // recoverLoan gives a directory back that a killed process left lent, whatever
