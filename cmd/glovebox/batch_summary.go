@@ -7,12 +7,14 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/glovebox-run/glovebox/runner/batch"
+	"github.com/glovebox-run/glovebox/sandbox/docker"
 )
 
 // checkBatch shows the plan and what stands in its way; --yes is no part of
 // what is checked but said, for a plan is made before it is agreed to.
 func (a *app) checkBatch(ctx context.Context, o batchOrder, unapproved error) error {
 	f := a.foreseeBatch(ctx, o)
+	f.miss(a.checkRoom(o, docker.Facts{Free: -1})) // the engine's own disk is doctor's to judge
 	a.showPlan(o)
 	for _, line := range f.Facts {
 		a.printHanging(pad(line.Name, 8)+" ", line.Text)

@@ -61,6 +61,10 @@ func (a *app) openFloor(ctx context.Context, o batchOrder, verbose bool) (*floor
 		f.close()
 		return nil, noEngine(ctx, err)
 	}
+	if err := a.checkRoom(o, facts); err != nil {
+		f.close()
+		return nil, err
+	}
 	f.processors, f.memory = min(machine(), facts.CPUs), facts.Memory
 	return f, nil
 }
