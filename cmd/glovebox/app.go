@@ -103,7 +103,7 @@ func (a *app) commandLine() *cli.App {
 func (a *app) commands() []*cli.Command {
 	return []*cli.Command{
 		a.runCommand(), a.batchCommand(), a.statusCommand(), a.featuresCommand(), a.logCommand(), a.reportCommand(), a.verifyCommand(), a.handoverCommand(), a.diffCommand(), a.cleanCommand(),
-		a.modelsCommand(), a.promptsCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand(),
+		a.modelsCommand(), a.promptsCommand(), a.imageCommand(), a.doctorCommand(), a.completionCommand(), a.versionCommand(),
 	}
 }
 
@@ -167,7 +167,7 @@ const appHelp = `glovebox {{.Usage}}.
 usage: glovebox COMMAND [flags] [arguments]
 
 commands:{{range .VisibleCommands}}
-  {{printf "%-10s" .Name}}{{.Usage}}{{end}}
+  {{printf "%-11s" .Name}}{{.Usage}}{{end}}
 
 ` + "`glovebox COMMAND --help`" + ` explains a command.
 
