@@ -21,10 +21,24 @@ func TestOnEndIsBounded(t *testing.T) {
 	var out, err strings.Builder
 	a := newApp(strings.NewReader(""), &out, &err, []string{"PATH=" + os.Getenv("PATH")})
 	a.onEndTime = 300 * time.Millisecond
-	begun := time.Now()
-	a.onEnd(t.Context(), "sleep 600 & sleep 600", "run", nil, errors.New("some end"))
+	begun, pid := time.Now(), filepath.Join(t.TempDir(), "pid")
+	a.onEnd(t.Context(), "sleep 600 & echo $! > "+pid+"; sleep 600", "run", nil, errors.New("some end"))
 	if took := time.Since(begun); took > 30*time.Second {
 		t.Errorf("took %v", took)
+	}
+	left, failed := os.ReadFile(pid)
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	lives := func() bool { // the kernel takes a moment to end it
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(left)) + "/stat")
+		return err == nil && !strings.Contains(string(stat), ") Z ")
+	}
+	for lives() {
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal("what it started goes on")
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 	_ = a.stderr.Flush()
 	if got := err.String(); !strings.Contains(got, "--on-end: stopped after 300ms; it changes nothing") || out.Len() > 0 {
