@@ -224,7 +224,7 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) ([]bat
 	if !show.json {
 		a.showBatch(o.out, results)
 	}
-	a.tellCI(ciJobs(results))
+	a.tellGitHub(ciJobs(results))
 	return results, batchOutcome(ctx, results)
 }
 

@@ -64,9 +64,17 @@ type ciJob struct {
 	reason string
 }
 
-// tellCI tells the CI server that runs this program what came of jobs: GitHub
-// gets warnings and a summary of the step.
-func (a *app) tellCI(jobs []ciJob) {
+// tellCI tells the CI server that runs this program what came of a run, if it
+// came to a job.
+func (a *app) tellCI(jobs []ciJob, o order) {
+	a.tellGitHub(jobs)
+	for _, j := range jobs {
+		a.sayJUnit(j.status, o)
+	}
+}
+
+// tellGitHub gives GitHub warnings and a summary of the step.
+func (a *app) tellGitHub(jobs []ciJob) {
 	if !a.onGitHub() {
 		return
 	}
@@ -167,7 +175,7 @@ func (a *app) section(quiet bool, title string) (end func()) {
 }
 
 // sayJUnit leaves the reports of a job where a CI server can collect them, and says where.
-func (a *app) sayJUnit(s runner.Status, dir string) {
+func (a *app) sayJUnit(s runner.Status, o order) {
 	if !inCI(a.env) || s.ID == "" {
 		return
 	}
@@ -175,7 +183,9 @@ func (a *app) sayJUnit(s runner.Status, dir string) {
 		a.screen.Print("glovebox: no report: " + plain(err.Error()))
 		return
 	}
-	a.screen.Print("junit     " + plain(filepath.Join(dir, stateDir, "report", reports.JUnitFile)))
+	if !o.quiet {
+		a.screen.Print("junit     " + plain(filepath.Join(o.dir, stateDir, "report", reports.JUnitFile)))
+	}
 }
 
 // leaveReport writes the reports of a job into its state.

@@ -82,6 +82,7 @@ func (a *app) runOrder(ctx context.Context, o order) error {
 		return err
 	}
 	if done, err := a.doneAlready(o, spec, more.accept, dir, state); done || err != nil {
+		a.tellCI(a.jobIn(o.dir), o)
 		return err
 	}
 	if err := a.mayMixOwners(ctx, o, dir, state); err != nil {
@@ -220,8 +221,7 @@ func (a *app) runJob(ctx context.Context, o order, options runner.Options, p *pr
 		}
 		a.showReport(o.dir, status)
 	}
-	a.tellCI([]ciJob{{name: filepath.Base(o.dir), status: status, end: status.Outcome, reason: status.Reason}})
-	a.sayJUnit(status, o.dir)
+	a.tellCI([]ciJob{{name: filepath.Base(o.dir), status: status, end: status.Outcome, reason: status.Reason}}, o)
 	var e *runner.Error
 	if errors.As(err, &e) && e.Outcome == runner.Done {
 		return nil
