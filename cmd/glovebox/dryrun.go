@@ -127,7 +127,7 @@ func projectText(dir string, state projectState) string {
 	if err != nil {
 		return "a job was begun there; it can't be read: " + plain(err.Error())
 	}
-	text := headline(s) + "; the run goes on with it"
+	text := "a job was begun there, " + headline(s)
 	if s.Lent {
 		text += ", and gives the lent directory back first"
 	}
