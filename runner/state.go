@@ -167,9 +167,7 @@ func takeLock(root *os.Root) (*os.File, error) {
 			n, _ := f.ReadAt(pid, 0) // for the message only
 			pid = pid[:n]
 			f.Close()
-			return nil, &Error{Outcome: FailedRun, Err: ErrBusy,
-				Reason: "another process" + pidNote(pid) + " works on this job",
-				Hint:   "wait for it, or look at it with `glovebox status DIR`"}
+			return nil, inUse(pidNote(pid))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -212,15 +210,8 @@ func (s *state) loadJob(spec Spec, features int) error {
 	if err != nil {
 		return err
 	}
-	if record.SpecHash != SpecHash(spec.Text) {
-		return &Error{Outcome: Usage,
-			Reason: fmt.Sprintf("this directory holds a job for another specification (%s)", record.Spec),
-			Hint:   "give the same specification to go on, or another --project-dir to begin"}
-	}
-	if features != 0 && features != record.Features {
-		return &Error{Outcome: Usage,
-			Reason: fmt.Sprintf("this job was begun with %d features, not %d", record.Features, features),
-			Hint:   "leave --features out to go on, or give another --project-dir to begin"}
+	if err := record.fits(spec, features); err != nil {
+		return err
 	}
 	s.job, s.resumed = record, true
 	return nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -33,15 +34,20 @@ type app struct {
 	redact  *redactor
 	keys    keyFiles
 	onEvent func(ledger.Event) // told every event of a job's ledger; nil outside of tests
+
+	onEndTime time.Duration // for the command of --on-end
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer, env []string) *app {
 	keys, values := readKeys(env)
 	all := slices.Concat(env, values)
 	redact := newRedactor(all)
-	a := &app{stdin: stdin, rawOut: stdout, rawErr: stderr, environ: env, env: lookup(all), redact: redact, keys: keys}
+	a := &app{stdin: stdin, rawOut: stdout, rawErr: stderr, environ: env, env: lookup(all), redact: redact, keys: keys, onEndTime: onEndTime}
+	if a.onGitHub() {
+		stdout, stderr = newUnobeyed(stdout), newUnobeyed(stderr)
+	}
 	a.stdout, a.stderr = redact.Writer(stdout), redact.Writer(stderr)
-	a.screen = newScreen(a.stderr, stderr, a.env)
+	a.screen = newScreen(a.stderr, a.rawErr, a.env)
 	return a
 }
 
@@ -52,6 +58,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		a.screen.Clear()
 		e := explain(err)
 		a.screen.Print(failureText(e))
+		a.annotateFailure(e)
 		code = e.Outcome.ExitCode()
 	}
 	if err := errors.Join(a.stdout.Flush(), a.stderr.Flush()); err != nil && code == 0 {
@@ -96,7 +103,7 @@ func (a *app) commandLine() *cli.App {
 func (a *app) commands() []*cli.Command {
 	return []*cli.Command{
 		a.runCommand(), a.batchCommand(), a.statusCommand(), a.stopCommand(), a.featuresCommand(), a.logCommand(), a.reportCommand(), a.verifyCommand(), a.handoverCommand(), a.diffCommand(), a.cleanCommand(),
-		a.modelsCommand(), a.promptsCommand(), a.imageCommand(), a.doctorCommand(), a.versionCommand(),
+		a.modelsCommand(), a.promptsCommand(), a.imageCommand(), a.doctorCommand(), a.completionCommand(), a.versionCommand(),
 	}
 }
 
@@ -160,7 +167,7 @@ const appHelp = `glovebox {{.Usage}}.
 usage: glovebox COMMAND [flags] [arguments]
 
 commands:{{range .VisibleCommands}}
-  {{printf "%-10s" .Name}}{{.Usage}}{{end}}
+  {{printf "%-11s" .Name}}{{.Usage}}{{end}}
 
 ` + "`glovebox COMMAND --help`" + ` explains a command.
 

@@ -10,6 +10,9 @@ import (
 // canAsk says that a person can be asked: both what is asked and what is
 // answered go over a terminal.
 func (a *app) canAsk() bool {
+	if inCI(a.env) {
+		return false
+	}
 	_, in := isTerminal(a.stdin)
 	_, out := isTerminal(a.rawErr)
 	return in && out

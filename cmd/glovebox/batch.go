@@ -52,7 +52,7 @@ func batchFlags() []cli.Flag {
 	}
 	for _, f := range runFlags() {
 		switch f.Names()[0] {
-		case "project-dir", "record":
+		case "project-dir", "record", "dry-run":
 		default:
 			flags = append(flags, f)
 		}
@@ -74,6 +74,15 @@ type batchOrder struct {
 	tasks       []task
 }
 
+// dirs are the projects' directories.
+func (o batchOrder) dirs() []string {
+	dirs := make([]string, len(o.tasks))
+	for i, t := range o.tasks {
+		dirs[i] = t.order.dir
+	}
+	return dirs
+}
+
 // batchAction checks everything of every spec before anything is begun.
 func (a *app) batchAction(c *cli.Context) error {
 	o, err := a.readBatch(c)
@@ -90,13 +99,25 @@ func (a *app) batchAction(c *cli.Context) error {
 		return a.batchFaults(faults)
 	}
 	if o.check {
-		a.showPlan(o)
-		return nil
+		return a.checkBatch(c.Context, o, mayBegin(c, o))
 	}
+	if err := mayBegin(c, o); err != nil {
+		return err
+	}
+	if err := checkOnEnd(c.String("on-end"), o.dirs()...); err != nil {
+		return err
+	}
+	results, err := a.runBatch(c.Context, o, batchShow{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose")})
+	a.onEnd(c.Context, c.String("on-end"), "batch", ciJobs(results), err)
+	return err
+}
+
+// mayBegin makes sure that every list will be accepted by somebody.
+func mayBegin(c *cli.Context, o batchOrder) error {
 	if !c.Bool("yes") && slices.ContainsFunc(o.tasks, func(t task) bool { return t.order.signedOff == nil }) {
 		return usage("nobody watches a batch: give --yes to accept planned features unseen, or approve: FILE for each spec", "batch: --yes is missing")
 	}
-	return a.runBatch(c.Context, o, batchShow{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose")})
+	return nil
 }
 
 func (a *app) readBatch(c *cli.Context) (o batchOrder, err error) {
@@ -164,35 +185,34 @@ func (a *app) batchFaults(faults []error) error {
 }
 
 // runBatch builds everything.
-func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error {
+func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) ([]batch.Result, error) {
 	items := make([]batch.Item, len(o.tasks))
-	dirs := make([]string, len(o.tasks))
 	byName := map[string]task{}
 	for i, t := range o.tasks {
-		items[i], dirs[i], byName[t.Name] = t.Item, filepath.Join(o.out, t.Name), t
+		items[i], byName[t.Name] = t.Item, t
 	}
 	f, err := a.openFloor(ctx, o, show.verbose)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.close()
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
-		return usage("name another directory", "--out %s: %v", o.out, cause(err))
+		return nil, usage("name another directory", "--out %s: %v", o.out, cause(err))
 	}
 	root, err := batch.Open(o.out, items)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer root.Close()
 	leave, err := batch.Enter(root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer leave()
 	if o.total != nil {
-		purse, err := batch.OpenPurse(root, *o.total, dirs)
+		purse, err := batch.OpenPurse(root, *o.total, o.dirs())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer purse.Close()
 		f.purse = purse
@@ -200,9 +220,10 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 	outliveReaders()
 	endPage, err := a.serveBatch(o.out, o.serve)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer endPage()
+	endSection := a.section(show.quiet, "progress")
 	table := a.newTable(show, o)
 	defer table.end()
 	defer a.announceEnding(ctx)()
@@ -214,6 +235,7 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 		},
 	})
 	table.end()
+	endSection()
 	page := a.reportBatch(o.out)
 	if !show.json {
 		a.showBatch(o.out, results)
@@ -221,7 +243,8 @@ func (a *app) runBatch(ctx context.Context, o batchOrder, show batchShow) error 
 			a.print("report    %s", plain(page))
 		}
 	}
-	return batchOutcome(ctx, results)
+	a.tellGitHub(ciJobs(results))
+	return results, batchOutcome(ctx, results)
 }
 
 // jobsAtATime is how many jobs the machine holds: by its processors, and by what

@@ -1,12 +1,36 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/glovebox-run/glovebox/runner/batch"
+	"github.com/glovebox-run/glovebox/sandbox/docker"
 )
+
+// checkBatch shows the plan and what stands in its way; --yes is no part of
+// what is checked but said, for a plan is made before it is agreed to.
+func (a *app) checkBatch(ctx context.Context, o batchOrder, unapproved error) error {
+	f := a.foreseeBatch(ctx, o)
+	f.miss(a.checkRoom(o, docker.Facts{Free: -1})) // the engine's own disk is doctor's to judge
+	a.showPlan(o)
+	for _, line := range f.Facts {
+		a.printHanging(pad(line.Name, 8)+" ", line.Text)
+	}
+	for _, m := range f.Missing {
+		a.printHanging("missing  ", m.Reason)
+		a.printHanging("         hint: ", m.Hint)
+	}
+	if unapproved != nil {
+		a.printHanging("note     ", explain(unapproved).Hint)
+	}
+	if f.first != nil {
+		return fail(f.first.Outcome, f.first.Hint, "no batch would begin: %s", f.first)
+	}
+	return nil
+}
 
 // showPlan writes what a batch would do. Nothing is asked for it: what a job
 // may cost at most is its budget.

@@ -38,8 +38,7 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, more extras,
 	p.Doing("looking up the model")
 	modelCtx, release := context.WithCancel(ctx) // the model's connections end with it
 	defer release()
-	asked := provider.Options{BaseURL: o.baseURL, Price: o.price, Budget: &o.budget, BlockPaid: o.blockPaid, Fences: o.fences,
-		Upstreams: o.upstreams, Effort: o.effort, Version: versionText()}
+	asked := a.asked(o)
 	if recorder != nil {
 		asked.Wrap = recorder.Wrap
 	}
@@ -84,6 +83,12 @@ func (a *app) build(ctx context.Context, o order, spec runner.Spec, more extras,
 	}
 	options.Image = runner.Image{Ref: o.image, ID: img.ID, Path: img.Path}
 	return a.runJob(ctx, o, options, p)
+}
+
+// asked is how a provider is asked for the order's model.
+func (a *app) asked(o order) provider.Options {
+	return provider.Options{BaseURL: o.baseURL, Price: o.price, Budget: &o.budget, BlockPaid: o.blockPaid, Fences: o.fences,
+		Upstreams: o.upstreams, Effort: o.effort, Version: versionText()}
 }
 
 // options are what a job is told of a command line.

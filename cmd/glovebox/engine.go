@@ -41,12 +41,17 @@ func walls(ctx context.Context, engine *docker.Engine) error {
 	}
 	// The agent is what looks at most walls.
 	if err := binary.Check(facts.Arch); facts.OS == "linux" && err != nil {
-		return &runner.Error{Outcome: runner.NoSandbox, Hint: "build glovebox with `make build`, which makes bin/glovebox", Err: err}
+		return noAgent(err)
 	}
 	if err := engine.Check(ctx); err != nil {
 		return noEngine(ctx, err)
 	}
 	return nil
+}
+
+// noAgent words that this program has no agent for the engine's machine.
+func noAgent(err error) error {
+	return &runner.Error{Outcome: runner.NoSandbox, Hint: "build glovebox with `make build`, which makes bin/glovebox", Err: err}
 }
 
 // scopeOn is the scope of a job on an engine that has been checked. A fresh box

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -15,7 +16,7 @@ import (
 // fakeEngine answers as a Docker engine does, for what no test should do to a
 // real one that others use, and for engines that lack something:
 //
-//	fakeengine [leftovers] [no-seccomp] [no-memory] [podman] [rootless] [cgroup1]
+//	fakeengine [leftovers] [images] [no-seccomp] [no-memory] [podman] [rootless] [cgroup1]
 //
 // It sets DOCKER_HOST and writes what it was asked to remove to the file removed.
 func fakeEngine(ts *testscript.TestScript, neg bool, args []string) {
@@ -53,6 +54,10 @@ func (e *engineAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodDelete:
 		e.note(path)
+		if strings.HasPrefix(path, "images/") {
+			fmt.Fprint(w, "[]")
+			return
+		}
 		w.WriteHeader(http.StatusNoContent)
 	case strings.HasSuffix(path, "_ping") || path == "":
 		fmt.Fprint(w, "OK")
@@ -65,6 +70,11 @@ func (e *engineAnswers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "containers/json" && e.has("leftovers"):
 		fmt.Fprintf(w, `[{"Id":%q,"Names":["/old-box"],"State":"created","Labels":{"glovebox":"box"}},
 			{"Id":%q,"Names":["/theirs"],"State":"running","Labels":{"other":"x"}}]`, strings.Repeat("a", 64), strings.Repeat("b", 64))
+	case path == "images/json" && e.has("images"):
+		fmt.Fprintf(w, `[{"Id":"sha256:%[1]s","RepoTags":["glovebox/old:1"],"Created":1000000000,"Labels":{"glovebox":"image","glovebox.tag":"glovebox/old:1"}},
+			{"Id":"sha256:%[2]s","RepoTags":["glovebox/new:1"],"Created":%[3]d,"Labels":{"glovebox":"image","glovebox.tag":"glovebox/new:1"}},
+			{"Id":"sha256:%[2]s","RepoTags":["theirs:1"],"Created":1000000000,"Labels":{"glovebox":"image","glovebox.tag":"glovebox/new:1"}}]`,
+			strings.Repeat("c", 64), strings.Repeat("d", 64), time.Now().Add(-36*time.Hour).Unix())
 	case path == "volumes" && e.has("leftovers"):
 		fmt.Fprint(w, `{"Volumes":[{"Name":"glovebox-agent-old","Labels":{"glovebox":"agent"}},{"Name":"theirs","Labels":null}],"Warnings":[]}`)
 	case path == "volumes":

@@ -61,6 +61,10 @@ func (a *app) openFloor(ctx context.Context, o batchOrder, verbose bool) (*floor
 		f.close()
 		return nil, noEngine(ctx, err)
 	}
+	if err := a.checkRoom(o, facts); err != nil {
+		f.close()
+		return nil, err
+	}
 	f.processors, f.memory = min(machine(), facts.CPUs), facts.Memory
 	return f, nil
 }
@@ -110,12 +114,11 @@ func (a *app) imageFor(ctx context.Context, f *floor, e *docker.Engine, o order)
 func (a *app) modelFor(f *floor, o order) (resolved, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := fmt.Sprint(o.model, "\n", o.baseURL, "\n", o.price, "\n", o.effort, "\n", strings.Join(o.upstreams, ","), "\n", o.blockPaid, o.budget.IsZero())
+	key := modelKey(o)
 	if r, ok := f.models[key]; ok {
 		return r, nil
 	}
-	m, info, err := provider.Resolve(f.ctx, o.model, a.env, provider.Options{BaseURL: o.baseURL, Price: o.price, Budget: &o.budget,
-		BlockPaid: o.blockPaid, Fences: o.fences, Upstreams: o.upstreams, Effort: o.effort, Version: versionText()})
+	m, info, err := provider.Resolve(f.ctx, o.model, a.env, a.asked(o))
 	if err != nil {
 		return resolved{}, err
 	}
@@ -125,6 +128,11 @@ func (a *app) modelFor(f *floor, o order) (resolved, error) {
 	}
 	f.models[key] = r
 	return r, nil
+}
+
+// modelKey is the same for all jobs that ask for the same model in the same way.
+func modelKey(o order) string {
+	return fmt.Sprint(o.model, "\n", o.baseURL, "\n", o.price, "\n", o.effort, "\n", strings.Join(o.upstreams, ","), "\n", o.blockPaid, o.budget.IsZero())
 }
 
 // buildTask is one job of a batch, as `run` would build it.

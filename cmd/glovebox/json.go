@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -20,6 +21,9 @@ func (a *app) printJSON(v any, indented bool) error {
 	}
 	if err != nil {
 		return fmt.Errorf("print as JSON: %w", err)
+	}
+	if a.onGitHub() { // which would obey it; it stands in a string, and means the same
+		text = bytes.ReplaceAll(text, []byte("##["), []byte(`##\u005b`))
 	}
 	_, err = a.stdout.Write([]byte(escapeInvisible(string(text)) + "\n"))
 	return err

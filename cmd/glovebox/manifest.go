@@ -36,7 +36,7 @@ func manifestKeys() []string {
 	var keys []string
 	for _, f := range runFlags() {
 		switch name := f.Names()[0]; name {
-		case "project-dir", "record", "yes", "json", "quiet", "verbose":
+		case "project-dir", "record", "dry-run", "on-end", "yes", "json", "quiet", "verbose":
 		default:
 			keys = append(keys, name)
 		}

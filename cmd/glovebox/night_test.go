@@ -102,8 +102,8 @@ func status(code int, body string, header ...string) http.HandlerFunc {
 	}
 }
 
-// completed is one reply in a stream, with a usage and a cost.
-func completed(model, usage string) http.HandlerFunc {
+// repliesOf is one reply in a stream, with a usage and a cost.
+func repliesOf(model, usage string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprintf(w, "data: {\"id\":\"r\",\"model\":%q,\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}],\"usage\":%s}\n\ndata: [DONE]\n\n", model, usage)
@@ -139,9 +139,9 @@ func night(t *testing.T, dir string) (list []nightly) {
 	wrong := "model: scripted/" + filepath.Join(dir, "wrong.yaml")
 	return append(list,
 		nightly{"loops", script("loops", again(does("cat README.md"), 40)) + ", max-iterations: 2", runner.Incomplete, "--max-iterations"},
-		nightly{"overspends", custom(backend(t, m, completed("m", `{"prompt_tokens":9,"completion_tokens":9,"cost":4}`)), ""), runner.ModelRefused, "more than the"},
+		nightly{"overspends", custom(backend(t, m, repliesOf("m", `{"prompt_tokens":9,"completion_tokens":9,"cost":4}`)), ""), runner.ModelRefused, "more than the"},
 		nightly{"broke", custom(backend(t, m), `, budget: 0.0001`), runner.OverBudget, "budget of 0.0001 USD"},
-		nightly{"impostor", custom(backend(t, m, nil, completed("m-large", `{"prompt_tokens":9,"completion_tokens":9}`)), ""), runner.ModelRefused, `"m-large" answered`},
+		nightly{"impostor", custom(backend(t, m, nil, repliesOf("m-large", `{"prompt_tokens":9,"completion_tokens":9}`)), ""), runner.ModelRefused, `"m-large" answered`},
 		nightly{"minute", custom(backend(t, m, status(429, `{"error":{"message":"slow down"}}`, "Retry-After", "1")), ""), runner.Done, ""},
 		nightly{"day", custom(backend(t, m, nil, status(429, `{"error":{"message":"free-models-per-day"}}`, "Retry-After", "7200")), ""), runner.RateLimit, "today"},
 		nightly{"fork", script("fork", does("bomb() { bomb | bomb & }; bomb; sleep 1")) + ", pids: 64", runner.Done, ""},

@@ -55,7 +55,7 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 // scriptEnv is the part of a script's environment that glovebox reads.
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "EDITOR", "DOCKER_HOST", "NO_COLOR", "BASE_URL"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "EDITOR", "DOCKER_HOST", "NO_COLOR", "BASE_URL", "GITLAB_CI"} {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}

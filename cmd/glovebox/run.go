@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -40,6 +41,28 @@ func (a *app) runAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.dryRun {
+		return a.dryRun(c.Context, o)
+	}
+	if err := checkOnEnd(o.onEnd, o.dir); err != nil {
+		return err
+	}
+	err = a.runOrder(c.Context, o)
+	a.onEnd(c.Context, o.onEnd, "run", a.jobIn(o.dir), err)
+	return err
+}
+
+// jobIn is the job that a run was about, none if it began none.
+func (a *app) jobIn(dir string) []ciJob {
+	s, err := runner.ReadStatus(dir)
+	if err != nil {
+		return nil
+	}
+	return []ciJob{{name: filepath.Base(dir), status: s, end: s.Outcome, reason: s.Reason}}
+}
+
+// runOrder is runAction for flags that are right.
+func (a *app) runOrder(ctx context.Context, o order) error {
 	spec, err := readSpec(o.spec)
 	if err != nil {
 		return err
@@ -59,9 +82,10 @@ func (a *app) runAction(c *cli.Context) error {
 		return err
 	}
 	if done, err := a.doneAlready(o, spec, more.accept, dir, state); done || err != nil {
+		a.tellCI(a.jobIn(o.dir), o)
 		return err
 	}
-	if err := a.mayMixOwners(c.Context, o, dir, state); err != nil {
+	if err := a.mayMixOwners(ctx, o, dir, state); err != nil {
 		return err
 	}
 	if err := a.mayApprove(o, dir, state); err != nil {
@@ -69,11 +93,11 @@ func (a *app) runAction(c *cli.Context) error {
 	}
 	o.keepBudget(dir, state)
 	if state == projectForeign && !o.yes {
-		if err := a.askForeign(c.Context, o.dir); err != nil {
+		if err := a.askForeign(ctx, o.dir); err != nil {
 			return err
 		}
 	}
-	return a.build(c.Context, o, spec, more, dir)
+	return a.build(ctx, o, spec, more, dir)
 }
 
 // recoverLoan gives a directory back that a killed process left lent, whatever
@@ -88,28 +112,38 @@ func recoverLoan(dir string, state projectState) error {
 // doneAlready says that a job has ended well and shows it. Nothing is started
 // for that, and no key or engine is needed.
 func (a *app) doneAlready(o order, spec runner.Spec, accept *runner.Acceptance, dir string, state projectState) (bool, error) {
-	if state != projectKnown {
+	if !a.isDone(o, spec, accept, dir, state) {
 		return false, nil
-	}
-	s, err := runner.ReadStatus(dir)
-	if brought, _ := runner.StateIsTracked(dir); brought {
-		return false, nil // a state that came with the project proves nothing
-	}
-	if s.Proof != nil && !s.Proof.Passed() || accept != nil && !runner.HasAcceptance(dir, accept) {
-		return false, nil // `verify` has found what does not work any more, or there is another test to be passed
-	}
-	if o.signedOff != nil && feature.Hash(o.signedOff) != s.ApprovedHash || s.Passing() < len(s.Features) {
-		return false, nil // another list, or one that was edited since
-	}
-	if err != nil || s.Outcome != runner.Done || s.Running || s.SpecHash != runner.SpecHash(spec.Text) {
-		return false, nil // whatever is wrong is the runner's to find and to say
 	}
 	if o.json {
 		return true, nil
 	}
+	s, err := runner.ReadStatus(dir)
+	if err != nil {
+		return false, err
+	}
 	a.print("This job is done already; nothing was started.")
 	a.showReport(o.dir, s)
 	return true, nil
+}
+
+// isDone says that a job has ended well and nothing else is wanted of it.
+func (a *app) isDone(o order, spec runner.Spec, accept *runner.Acceptance, dir string, state projectState) bool {
+	if state != projectKnown {
+		return false
+	}
+	s, err := runner.ReadStatus(dir)
+	if brought, _ := runner.StateIsTracked(dir); brought {
+		return false // a state that came with the project proves nothing
+	}
+	if s.Proof != nil && !s.Proof.Passed() || accept != nil && !runner.HasAcceptance(dir, accept) {
+		return false // `verify` has found what does not work any more, or there is another test to be passed
+	}
+	if o.signedOff != nil && feature.Hash(o.signedOff) != s.ApprovedHash || s.Passing() < len(s.Features) {
+		return false // another list, or one that was edited since
+	}
+	// Whatever is wrong is the runner's to find and to say.
+	return err == nil && s.Outcome == runner.Done && !s.Running && s.SpecHash == runner.SpecHash(spec.Text)
 }
 
 // mayApprove makes sure that somebody can accept the list before anything is spent.
@@ -177,14 +211,17 @@ func (a *app) runJob(ctx context.Context, o order, options runner.Options, p *pr
 	defer stop()
 	defer a.announceEnding(ctx)()
 	options.Observe = a.observer(o, p)
+	endSection := a.section(o.quiet, "progress")
 	status, err := runner.Run(ctx, options)
 	stop()
+	endSection()
 	if !o.json && (err == nil || status.ID != "") {
 		if !o.quiet {
 			a.screen.Print("") // between the progress and the result
 		}
 		a.showReport(o.dir, status)
 	}
+	a.tellCI([]ciJob{{name: filepath.Base(o.dir), status: status, end: status.Outcome, reason: status.Reason}}, o)
 	var e *runner.Error
 	if errors.As(err, &e) && e.Outcome == runner.Done {
 		return nil

@@ -57,6 +57,8 @@ type order struct {
 	approve        string            // file
 	signedOff      []feature.Feature // that it holds
 	yes, json      bool
+	dryRun         bool
+	onEnd          string // command of the user
 	quiet, verbose bool
 }
 
@@ -110,7 +112,9 @@ func runFlags() []cli.Flag {
 		flag("allow-dirty", "begin with work that is not committed"),
 		text("approve", "", "`FILE`: features that were signed off before"),
 		flag("yes", "accept the planned features, and files in DIR, unseen"),
+		flag("dry-run", "say what a run would do and cost; send nothing"),
 		flag("json", "events as JSON lines on stdout"),
+		text("on-end", "", "`CMD` of yours that gets the end as JSON on stdin"),
 		flag("quiet", "no progress", "q"),
 		flag("verbose", "the operator's log on stderr"),
 	}
@@ -149,7 +153,7 @@ func (a *app) orderOf(c values, spec, dir string) (o order, err error) {
 		wait: c.Bool("wait"), record: c.String("record"), approve: c.String("approve"),
 		branch: c.String("branch"), allowDirty: c.Bool("allow-dirty"),
 		prompts: c.String("prompts"), accept: c.String("accept"), acceptEach: c.Bool("accept-each"), acceptOutput: c.Bool("accept-output"),
-		yes: c.Bool("yes"), json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
+		yes: c.Bool("yes"), json: c.Bool("json"), dryRun: c.Bool("dry-run"), onEnd: c.String("on-end"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"),
 	}
 	if o.model == "" {
 		o.model = a.env("GLOVEBOX_MODEL")

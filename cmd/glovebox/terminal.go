@@ -22,11 +22,11 @@ func isTerminal(stream any) (*os.File, bool) {
 
 // newScreen is a screen on w, which stands before the stream raw.
 // TERM=dumb gets lines only; NO_COLOR, if set to anything, no colours
-// (https://no-color.org).
+// (https://no-color.org). In a CI job there is nobody to rewrite a line for.
 func newScreen(w io.Writer, raw any, env func(string) string) *screen {
 	s := &screen{w: w}
 	f, ok := isTerminal(raw)
-	if !ok || env("TERM") == "dumb" || env("TERM") == "" {
+	if !ok || env("TERM") == "dumb" || env("TERM") == "" || inCI(env) {
 		return s
 	}
 	s.live, s.colour = true, env("NO_COLOR") == ""

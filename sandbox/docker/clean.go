@@ -18,6 +18,8 @@ import (
 type CleanOptions struct {
 	// Images removes our images too, which then have to be built again.
 	Images bool
+	// OlderThan keeps images that were made less than that ago.
+	OlderThan time.Duration
 	// Force removes also the boxes of processes that run.
 	Force bool
 }
@@ -48,7 +50,7 @@ func (e *Engine) Clean(ctx context.Context, o CleanOptions) (Report, error) {
 	var r Report
 	errs := []error{e.cleanContainers(ctx, o, &r), e.cleanVolumes(ctx, o, &r)}
 	if o.Images {
-		errs = append(errs, e.cleanImages(ctx, &r))
+		errs = append(errs, e.cleanImages(ctx, o.OlderThan, &r))
 	}
 	return r, errors.Join(errs...)
 }
@@ -125,7 +127,7 @@ func (e *Engine) cleanVolumes(ctx context.Context, o CleanOptions, r *Report) er
 	return errors.Join(errs...)
 }
 
-func (e *Engine) cleanImages(ctx context.Context, r *Report) error {
+func (e *Engine) cleanImages(ctx context.Context, age time.Duration, r *Report) error {
 	list, err := e.api.ImageList(ctx, image.ListOptions{Filters: ours()})
 	if err != nil {
 		return fmt.Errorf("list images: %w", err)
@@ -133,6 +135,10 @@ func (e *Engine) cleanImages(ctx context.Context, r *Report) error {
 	var errs []error
 	for _, i := range list {
 		for _, name := range removable(i) {
+			if had := time.Since(time.Unix(i.Created, 0)); had < age {
+				r.Kept = append(r.Kept, Kept{"image", name, fmt.Sprintf("it was made %d hours ago", int(had.Hours()))})
+				continue
+			}
 			switch _, err := e.api.ImageRemove(ctx, name, image.RemoveOptions{PruneChildren: true}); {
 			case err == nil || cerrdefs.IsNotFound(err):
 				r.Images = append(r.Images, name)

@@ -69,6 +69,22 @@ func (e *Engine) Check(ctx context.Context) error {
 	return err
 }
 
+// Look is [Engine.Check] without a box: it asks the engine about itself alone.
+// proven says that limits are known to bite here, from an earlier check.
+func (e *Engine) Look(ctx context.Context) (f Facts, proven bool, err error) {
+	if f, err = e.Facts(ctx); err != nil {
+		return f, false, err
+	}
+	if err := f.missing(e.runtime); err != nil {
+		return f, false, err
+	}
+	agent, err := e.agentFor(f.Arch)
+	if err != nil {
+		return f, false, err
+	}
+	return f, remembered(e.cacheDir, subjectOf(f, e.runtime, agent.Build)) != "", nil
+}
+
 // SharesNetwork says whether the boxes of a session can have one network
 // namespace, so that a server in one is reached from the next. A runtime that
 // brings its own kernel has a network stack for each box. It implies [Engine.Check].

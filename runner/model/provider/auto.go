@@ -24,7 +24,7 @@ func (r *request) choose(ctx context.Context) error {
 	r.provider = "openrouter"
 	key, err := r.key()
 	if err != nil {
-		return &model.Error{Fault: model.FaultMissingKey, Message: "--model auto looks for a free model of OpenRouter and needs OPENROUTER_API_KEY; without it, name a model"}
+		return noKeyForAuto()
 	}
 	if err := r.checkURL(); err != nil {
 		return err
@@ -41,6 +41,10 @@ func (r *request) choose(ctx context.Context) error {
 		return cmp.Or(cmp.Compare(b.window(), a.window()), cmp.Compare(a.ID, b.ID))
 	}).ID
 	return nil
+}
+
+func noKeyForAuto() error {
+	return &model.Error{Fault: model.FaultMissingKey, Message: "--model auto looks for a free model of OpenRouter and needs OPENROUTER_API_KEY; without it, name a model"}
 }
 
 // eligible says that a model may be chosen without being asked for: it is

@@ -39,19 +39,10 @@ func (r request) openai(ctx context.Context) (model.Model, model.Info, error) {
 	if err != nil {
 		return nil, info, err
 	}
-	if info.Price, info.PriceSource, err = r.stated(); err != nil {
+	if info.Price, info.PriceSource, err = r.openaiPrice(); err != nil {
 		return nil, info, err
 	}
-	tabled, entry, ok := price.Lookup("openai", r.id)
-	switch {
-	case ok && info.PriceSource == "":
-		info.Price, info.PriceSource = tabled, price.Source()
-	case ok:
-		info.Price = shaped(info.Price, tabled)
-	}
-	if info.PriceSource == "" {
-		return nil, info, r.noPrice()
-	}
+	_, entry, _ := price.Lookup("openai", r.id)
 	info.Context = entry.Context
 	c := r.client(ctx, openai.Config{
 		BaseURL: orName(r.BaseURL, openaiURL), Key: key, Model: r.id,
@@ -148,16 +139,8 @@ func (r request) ollama(ctx context.Context) (model.Model, model.Info, error) {
 		return nil, model.Info{}, r.notListed("; ollama pull " + r.id + " fetches it")
 	}
 	info := model.Info{Accept: names}
-	if info.Price, info.PriceSource, err = r.stated(); err != nil {
+	if info.Price, info.PriceSource, err = r.ollamaPrice(base); err != nil {
 		return nil, info, err
-	}
-	switch {
-	case info.PriceSource != "":
-	case r.inCloud(base):
-		return nil, info, &model.Error{Fault: model.FaultNoPrice, Message: fmt.Sprintf(
-			"ollama/%s runs in Ollama's cloud, and what it costs there is not known", r.id)}
-	default:
-		info.PriceSource = "a server of your own, no price"
 	}
 	return c, info, nil
 }
@@ -196,15 +179,9 @@ func ollamaURL(host string) string {
 
 // custom asks any server; what it costs only its user knows.
 func (r request) custom(ctx context.Context) (model.Model, model.Info, error) {
-	if r.BaseURL == "" {
-		return nil, model.Info{}, unknown("custom/%s needs --base-url, for example http://127.0.0.1:8080/v1", r.id)
-	}
-	p, source, err := r.stated()
+	p, source, err := r.customPrice()
 	if err != nil {
 		return nil, model.Info{}, err
-	}
-	if source == "" {
-		return nil, model.Info{}, r.noPrice()
 	}
 	effort, err := r.openaiEffort()
 	if err != nil {
@@ -235,7 +212,7 @@ func (r request) scripted(ctx context.Context) (model.Model, model.Info, error) 
 	}
 	context.AfterFunc(ctx, stop)
 	c := r.client(ctx, openai.Config{BaseURL: base, Model: s.Name})
-	return c, model.Info{Accept: []string{s.Name}, Tools: model.Supported, PriceSource: "scripted model, no tokens are bought"}, nil
+	return c, model.Info{Accept: []string{s.Name}, Tools: model.Supported, PriceSource: boughtNothing}, nil
 }
 
 // replay serves a recording. What is checked of its answers, and what they
@@ -254,7 +231,7 @@ func (r request) replay(ctx context.Context) (model.Model, model.Info, error) {
 	}
 	context.AfterFunc(ctx, stop)
 	info := recording.Info
-	info.PriceSource = "a recording, no tokens are bought"
+	info.PriceSource = replayed
 	return r.client(ctx, openai.Config{BaseURL: base, Model: info.ID}), info, nil
 }
 
