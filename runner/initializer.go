@@ -146,6 +146,9 @@ func (j *job) takeList(ctx context.Context, list feature.List, note, how string)
 	if err != nil || len(problems) > 0 {
 		return problems, err
 	}
+	if problems := linkedGraders(planned, j.files.guards(list, plainPaths(planned))); len(problems) > 0 {
+		return problems, nil
+	}
 	err = j.freeze(list, planned)
 	if v, refused := refusal(feature.Feature{}, err); refused {
 		return []string{"- " + v.output}, nil

@@ -43,7 +43,7 @@ func (j *job) unguarded(list feature.List) (problems []string) {
 		}
 		problems = append(problems, unfrozenSources(f.ID, "verify", f.Verify, frozen)...)
 		for _, name := range f.Frozen {
-			if ext := path.Ext(name); ext != ".sh" && ext != ".bash" {
+			if !isShell(name) {
 				continue
 			}
 			if script, err := j.files.read(name, frozenMax); err == nil {
