@@ -124,7 +124,7 @@ func (j *job) runAcceptance(ctx context.Context, c *checkout) (verdict, error) {
 			interpreter = j.shell()
 		}
 		r, err := box.Run(ctx, sandbox.Command{Args: []string{"sh", "-c", fmt.Sprintf(acceptScript, interpreter)},
-			Env: j.env, Head: verifyHead, Tail: verifyTail})
+			Env: j.proofEnv(), Head: verifyHead, Tail: verifyTail})
 		if err != nil {
 			return boxError(ctx, err)
 		}

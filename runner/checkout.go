@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -232,7 +233,11 @@ func (c *checkout) prepare(ctx context.Context, j *job) error {
 	if err := c.unchanged(ctx, "init.sh"); err != nil {
 		return err
 	}
-	return c.noNewGraders(ctx)
+	graders, err := j.frozen()
+	if err != nil || j.list.Approved == "" { // what is planned anew is no intruder
+		graders = nil
+	}
+	return errors.Join(err, c.noNewGraders(ctx, j.list.Features, graders))
 }
 
 // installed are the directories that packages are installed in.
@@ -240,14 +245,20 @@ func installed() []string { return []string{".venv", "venv", "node_modules"} }
 
 // noNewGraders refuses a copy that init.sh has given files which decide how
 // tests run. Installed packages may have their own.
-func (c *checkout) noNewGraders(ctx context.Context) error {
+func (c *checkout) noNewGraders(ctx context.Context, list feature.List, graders []string) error {
 	known := map[string]bool{}
 	for _, e := range c.s.entries {
 		known[e.path] = true
 	}
 	isInstalled := func(at string) bool { return slices.Contains(installed(), path.Base(at)) }
 	err := walk(ctx, c.files.root, isInstalled, func(f found) error {
-		if !f.info.IsDir() && !known[f.path] && decidesTests(f.path) {
+		if f.info.IsDir() || known[f.path] {
+			return nil
+		}
+		if why := intrudes(f.path, graders); why != "" {
+			return refuse("init.sh makes %.200s: %.400s", f.path, why)
+		}
+		if decidesTests(f.path) || c.files.isPlugin(f.path) || isRecipe(f.path, list) {
 			return refuse("init.sh makes %.200s, which decides how tests run", f.path)
 		}
 		return nil

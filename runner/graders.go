@@ -103,6 +103,17 @@ func linkedGraders(planned []treeEntry, graders []string) (problems []string) {
 	return problems
 }
 
+// replaced are files of a plan that take the place of Python's own modules.
+func replaced(files []string, list feature.List) (problems []string) {
+	for _, name := range files {
+		named := slices.ContainsFunc(list, func(f feature.Feature) bool { return slices.Contains(f.Frozen, name) })
+		if module := replacesModule(name); module != "" && !named {
+			problems = append(problems, fmt.Sprintf("- Python would take %s for its own module %s when the tests run: give it another name, or name it in frozen", name, module))
+		}
+	}
+	return problems
+}
+
 // testDirs are the directories of tests that files lie in.
 func testDirs(names []string) (dirs []string) {
 	for _, name := range names {
@@ -118,6 +129,18 @@ func testDirs(names []string) (dirs []string) {
 func intrudes(name string, graders []string) string {
 	if dir := testDir(name); slices.Contains(testDirs(graders), dir) && !isTestCache(name) {
 		return dir + "/ has the tests that were accepted: remove it, or put it elsewhere, tests of your own into a directory of another name"
+	}
+	if module := replacesModule(name); module != "" {
+		return "Python would take it for its own module " + module + " when the tests run: give it another name"
+	}
+	base := path.Base(name)
+	beside := func(g string) bool { return path.Dir(g) == path.Dir(name) && strings.HasSuffix(g, "_test.go") }
+	if strings.HasSuffix(base, "_test.go") && slices.ContainsFunc(graders, beside) {
+		return "is run together with the tests that were accepted: remove it, or put it into a directory of its own"
+	}
+	around := func(g string) bool { return path.Dir(name) == "." || strings.HasPrefix(g, path.Dir(name)+"/") }
+	if strings.HasPrefix(base, "__init__.") && slices.ContainsFunc(graders, around) {
+		return "Python would run it before the tests below it: remove it"
 	}
 	return ""
 }

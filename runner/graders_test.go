@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/glovebox-run/glovebox/runner/feature"
+	"github.com/glovebox-run/glovebox/runner/model"
 )
 
 // What verify names, finds or has beside it is frozen; the program is not.
@@ -43,8 +44,9 @@ func TestGuards(t *testing.T) {
 
 // A file beside the accepted tests is refused, what Python and pytest keep there is not.
 func TestIntrudes(t *testing.T) {
-	graders := []string{"tests/unit/test_a.py", "top_test.sh"}
-	for name, want := range map[string]bool{"tests/json.py": true, "tests/unit/x": true, "tests/__pycache__/x.py": true,
+	graders := []string{"tests/unit/test_a.py", "top_test.sh", "pkg/a_test.go", "app/in/x_test.py"}
+	for name, want := range map[string]bool{"tests/json.py": true, "tests/unit/x": true, "pkg/zz_test.go": true, "argparse.py": true, "json/__init__.py": true, "src/abc.cpython-311-x86_64-linux-gnu.so": true,
+		"__init__.py": true, "app/__init__.py": true, "other/__init__.py": false, "pkg/a.go": false, "cmd/b_test.go": false, "app/types.py": false, "json/a.py": false, "email.txt": false, "tests/__pycache__/x.py": true,
 		"app.py": false, "own_tests/a.py": false, "tests/__pycache__/x.pyc": false, "tests/.pytest_cache/README.md": false} {
 		if got := intrudes(name, graders) != ""; got != want {
 			t.Errorf("%s: %v", name, got)
@@ -70,4 +72,14 @@ func TestUnguardedRevision(t *testing.T) {
 	if got := unguardedRevision(f, changed, []string{"lib.sh", "tests/lib.sh"}); got != "" {
 		t.Error(got)
 	}
+}
+
+// Python reads and writes no compiled code beside the sources of a proof.
+func TestProofsHaveNoPythonCache(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, planned(`[ -n "$PYTHONDONTWRITEBYTECODE" ] && [ -n "$PYTHONPYCACHEPREFIX" ] && [ -e x ]`, func(model.Request) model.Reply {
+		return says(write("x", "x"), finish("done"), blocked("no"))
+	}))
+	w.o.Features = 1
+	w.done()
 }

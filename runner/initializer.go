@@ -146,7 +146,8 @@ func (j *job) takeList(ctx context.Context, list feature.List, note, how string)
 	if err != nil || len(problems) > 0 {
 		return problems, err
 	}
-	if problems := linkedGraders(planned, j.files.guards(list, plainPaths(planned))); len(problems) > 0 {
+	files := plainPaths(planned)
+	if problems := append(linkedGraders(planned, j.files.guards(list, files)), replaced(files, list)...); len(problems) > 0 {
 		return problems, nil
 	}
 	err = j.freeze(list, planned)
