@@ -160,6 +160,11 @@ func cheats() []cheat {
 		helper("a script that a frozen test runs", "sh tests/check.sh\n", write("tests/check.sh", "sh hello.sh | grep -q hello\n"), write("tests/check.sh", "exit 0\n")),
 		helper("a new helper in the place of another", "PATH=tests:$PATH; said 2>/dev/null || exit 1\n", write("tests/README", "x"), bash("printf '#!/bin/sh\nexit 0\n' > tests/said; chmod +x tests/said")),
 
+		helper("the test is rewritten and put back while it runs", "bash tests/check.sh\n", write("tests/check.sh", "said=$(sh hello.sh)\n[ \"$said\" = hello ] || exit 1\n"),
+			write("hello.sh", "cp -p tests/check.sh o; head -n 1 o > n; echo 'cat o > tests/check.sh; exit 0' >> n; cat n > tests/check.sh\n")),
+		helper("what the test runs later is another for a while", "sh hello.sh\nsh tests/check.sh\ns=$?\nsh hello.sh back\nexit $s\n", write("tests/check.sh", "[ -e really ]\n"),
+			write("hello.sh", "if [ $# = 0 ]; then mv tests t; mkdir tests; cp t/* tests; echo true > tests/check.sh; else rm -r tests; mv t tests; fi\n")),
+
 		// plans that prove nothing
 		planner("a proof that can't fail", "true", nil),
 		planner("a proof that passes already", "test -e README.md", file("README.md", "x")),

@@ -30,6 +30,8 @@ type checkout struct {
 	meter  *sandbox.DirMeter
 	disk   *sandbox.Disk // the copy has a quota of its own
 	s      staged
+	guards []string // the graders, if not those that are frozen
+	sealed map[string]fs.FileInfo
 	used   bool   // a verification has run in it
 	init   string // how init.sh failed
 }
@@ -217,10 +219,17 @@ func (c *checkout) boxSpec(j *job) sandbox.Spec {
 // plants outside the copy must not reach a proof. What git has it may not
 // change, and it may not bring graders.
 func (c *checkout) prepare(ctx context.Context, j *job) error {
-	if _, err := c.files.lstat("init.sh"); errors.Is(err, fs.ErrNotExist) {
-		return nil
+	graders, err := j.frozen()
+	if err != nil {
+		return err
 	}
-	err := j.withBox(ctx, forInit, c.boxSpec(j), func(box *sandbox.Box) error {
+	if c.guards != nil {
+		graders = c.guards
+	}
+	if _, err := c.files.lstat("init.sh"); errors.Is(err, fs.ErrNotExist) {
+		return c.seal(graders)
+	}
+	err = j.withBox(ctx, forInit, c.boxSpec(j), func(box *sandbox.Box) error {
 		said, ok, err := j.runInit(ctx, box)
 		if !ok {
 			c.init = said
@@ -233,11 +242,14 @@ func (c *checkout) prepare(ctx context.Context, j *job) error {
 	if err := c.unchanged(ctx, "init.sh"); err != nil {
 		return err
 	}
-	graders, err := j.frozen()
-	if err != nil || j.list.Approved == "" { // what is planned anew is no intruder
-		graders = nil
+	known := graders
+	if j.list.Approved == "" {
+		known = nil // what is planned anew is no intruder
 	}
-	return errors.Join(err, c.noNewGraders(ctx, j.list.Features, graders))
+	if err := c.noNewGraders(ctx, j.list.Features, known); err != nil {
+		return err
+	}
+	return c.seal(graders)
 }
 
 // installed are the directories that packages are installed in.

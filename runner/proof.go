@@ -81,7 +81,11 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 	if err != nil {
 		return verdict{}, err
 	}
-	if err := c.unchanged(ctx, "verify"); err != nil {
+	err = c.unchanged(ctx, "verify")
+	if err == nil {
+		err = c.untouched("verify")
+	}
+	if err != nil {
 		changed, refused := refusal(f, err)
 		if !refused {
 			return verdict{}, err
