@@ -65,15 +65,14 @@ func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
 }
 
 // freeze copies the graders to the state, where no box reaches them: what the
-// list names, and what the plan has that decides how tests run.
+// list and its commands name, what lies beside that, and what the plan has that
+// decides how tests run.
 func (j *job) freeze(list feature.List, planned []treeEntry) error {
-	var names []string
-	for _, f := range list {
-		names = append(names, f.Frozen...)
-	}
-	for _, e := range planned {
-		if e.mode != modeLink && decides(j.files, e.path, list) {
-			names = append(names, e.path)
+	files := plainPaths(planned)
+	names := j.files.guards(list, files)
+	for _, name := range files {
+		if decides(j.files, name, list) {
+			names = append(names, name)
 		}
 	}
 	if err := j.state.root.RemoveAll(frozenDir); err != nil { // an earlier list's
@@ -85,6 +84,16 @@ func (j *job) freeze(list feature.List, planned []treeEntry) error {
 		}
 	}
 	return nil
+}
+
+// plainPaths are the entries that are no links.
+func plainPaths(entries []treeEntry) (paths []string) {
+	for _, e := range entries {
+		if e.mode != modeLink {
+			paths = append(paths, e.path)
+		}
+	}
+	return paths
 }
 
 func (j *job) freezeOne(name string) error {
@@ -189,7 +198,13 @@ func (j *job) checkGraders(ctx context.Context, entries []treeEntry, from worksp
 
 func noOtherGraders(entries []treeEntry, from workspace, list feature.List, names []string) error {
 	for _, e := range entries {
-		if decides(from, e.path, list) && !slices.Contains(names, e.path) {
+		if slices.Contains(names, e.path) {
+			continue
+		}
+		if why := intrudes(e.path, names); why != "" {
+			return refuse("%.200s was not there when the features were accepted, and %.400s", e.path, why)
+		}
+		if decides(from, e.path, list) {
 			return refuse("%.200s decides how tests run and was not there when the features were accepted: remove it, or what it says about tests", e.path)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -62,7 +63,7 @@ func unfolded(f feature.Feature, red, output string, columns int) []string {
 		lines = append(lines, labelled(indent, label, fmt.Sprintf("%d. %s", i+1, step), columns)...)
 	}
 	lines = append(lines, labelled(indent, "proof", f.Verify, columns)...)
-	lines = append(lines, labelled(indent, "frozen", strings.Join(f.Frozen, ", "), columns)...)
+	lines = append(lines, labelled(indent, "frozen", cmp.Or(strings.Join(f.Frozen, ", "), "nothing"), columns)...)
 	if output = strings.TrimSpace(output); output == "" {
 		return append(lines, labelled(indent, "now", red, columns)...)
 	}
