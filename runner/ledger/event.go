@@ -215,6 +215,8 @@ type EndInfo struct {
 	Code    int    `json:"code"`
 	Reason  string `json:"reason,omitempty"`
 	Hint    string `json:"hint,omitempty"`
+	// Unrestored says that what a session did to a repository that was brought is still so.
+	Unrestored bool `json:"unrestored,omitempty"`
 }
 
 // BranchInfo is where the commits of a job go, in a repository that was there before it.
