@@ -137,6 +137,9 @@ func (j *job) restoreObjects(ctx context.Context, all bool) error {
 		}
 		f.path = at
 		if isSetting {
+			if _, err := j.setAside(at); err != nil {
+				return err
+			}
 			settings = append(settings, at)
 		} else {
 			restored++
@@ -144,7 +147,7 @@ func (j *job) restoreObjects(ctx context.Context, all bool) error {
 		return j.files.copyFrom(f)
 	})
 	if err == nil && len(settings) > 0 {
-		err = j.note(j.clip("settings of the repository were changed or removed; they are put back: "+strings.Join(settings, ", "), errorKept))
+		err = j.note(j.clip("settings of the repository were changed or removed; they are put back (what they were is in "+stateDir+"/"+putBackDir+"): "+strings.Join(settings, ", "), errorKept))
 	}
 	if err != nil || restored == 0 {
 		return err

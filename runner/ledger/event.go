@@ -67,6 +67,7 @@ type Event struct {
 	Turn    int       `json:"turn,omitempty"`    // number in the session, from 1
 	Feature string    `json:"feature,omitempty"` // id
 	Text    string    `json:"text,omitempty"`
+	Aside   string    `json:"aside,omitempty"` // where what was put back is kept as it was, below the project
 
 	Until   *time.Time   `json:"until,omitempty"`
 	Job     *JobInfo     `json:"job,omitempty"`
