@@ -47,7 +47,7 @@ func (j *job) keepOriginal(ctx context.Context) error {
 	if err := j.state.root.Mkdir(originalDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := j.keepFiles(ctx, false); err != nil {
+	if err := errors.Join(j.forgetFiles(), j.keepFiles(ctx, false)); err != nil {
 		return err
 	}
 	data, err := json.Marshal(refs)
@@ -56,6 +56,28 @@ func (j *job) keepOriginal(ctx context.Context) error {
 	}
 	j.guards = true
 	return atomicfile.Write(j.state.root, refsFile, data, 0o600)
+}
+
+// forgetFiles empties the copy but for its objects: what a person has removed
+// since is not to come back.
+func (j *job) forgetFiles() error {
+	kept, err := j.state.root.OpenRoot(originalDir)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	list, err := kept.Open(".")
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	names, err := list.Readdirnames(-1)
+	for _, name := range names {
+		if name != "objects" {
+			err = errors.Join(err, kept.RemoveAll(name))
+		}
+	}
+	return err
 }
 
 // keepFiles adds to the copy what it lacks, or only the objects.
@@ -146,6 +168,7 @@ func (j *job) restoreObjects(ctx context.Context, all bool) error {
 		}
 		return j.files.copyFrom(f)
 	})
+	err = cmp.Or(err, j.dropNew(kept, "info/exclude", "info/attributes", "info/sparse-checkout"))
 	if err == nil && len(settings) > 0 {
 		err = j.note(j.clip("settings of the repository were changed or removed; they are put back (what they were is in "+stateDir+"/"+putBackDir+"): "+strings.Join(settings, ", "), errorKept))
 	}
@@ -210,7 +233,12 @@ func (j *job) dropLies() error {
 		return err
 	}
 	defer kept.Close()
-	for _, name := range append(caches(), "shallow", "info/grafts", "commondir", "objects/info/alternates", "config.worktree") {
+	return j.dropNew(kept, append(caches(), "shallow", "info/grafts", "commondir", "objects/info/alternates", "config.worktree")...)
+}
+
+// dropNew removes the files in .git that the copy does not have.
+func (j *job) dropNew(kept *os.Root, names ...string) error {
+	for _, name := range names {
 		if _, err := kept.Lstat(name); err == nil {
 			continue
 		}
@@ -302,8 +330,8 @@ func (j *job) restoreOriginal(ctx context.Context) error {
 		}
 		rest = rest[n:]
 	}
-	if len(moved) == 0 {
-		return nil
+	if err := j.restoreLogs(ctx); err != nil || len(moved) == 0 {
+		return err
 	}
 	return j.note(fmt.Sprintf("branches or tags that were brought were moved or removed, %d in all; they are put back, and what they were is under refs/%s",
 		len(moved)/2, branchOf(j.state.job.ID)))
