@@ -48,9 +48,10 @@ type job struct {
 	system     string   // prompt
 	text       bool     // the model calls tools in words
 	accept     *Acceptance
-	guards     bool   // what was brought is put back at the end of this process
-	loss       *Error // why it could not be
-	looks      bool   // only to prove what is there: it keeps nothing but the proof
+	leftOut    []string // ignored files that were not committed and are named
+	guards     bool     // what was brought is put back at the end of this process
+	loss       *Error   // why it could not be
+	looks      bool     // only to prove what is there: it keeps nothing but the proof
 
 	session      int // number of the one under way
 	turn         int

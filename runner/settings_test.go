@@ -85,3 +85,33 @@ func TestRemovedSettingsStayAway(t *testing.T) {
 		t.Error("a hook or a stash came back")
 	}
 }
+
+// A file that git ignores is a person's and not committed, however a session
+// adds it, unless git had it before.
+func TestIgnoredFilesAreNotCommitted(t *testing.T) {
+	t.Parallel()
+	w := tampered(t, `git add -f my.secret my.local; : > .git/info/exclude; git commit -qm "with a key"`)
+	w.plant("had.secret", "git has it although it is ignored\n")
+	w.git("add", "-f", "had.secret")
+	w.git("commit", "-qm", "third")
+	w.plant("-x '$(touch pwned)'.secret", "an odd name\n")
+	w.done()
+	files := w.git("log", "--name-only", "--format=%s", "main..HEAD")
+	if strings.Contains(files, "my.secret") || strings.Contains(files, "my.local") || strings.Contains(files, "pwned") {
+		t.Errorf("committed are\n%s", files)
+	}
+	if got := w.git("ls-files", "had.secret"); got == "" || w.content("had.secret") == "" || w.content("my.secret") != "untracked and ignored\n" {
+		t.Error("a file that was brought is lost")
+	}
+	for _, name := range []string{"my.secret", "my.local"} {
+		n := 0
+		for _, e := range w.events {
+			if e.Kind == ledger.Note && strings.Contains(e.Text, "git ignores "+name) {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s is named %d times\n%s", name, n, w.history())
+		}
+	}
+}
