@@ -77,6 +77,9 @@ func (j *job) settleBranch(ctx context.Context) error {
 		return &Error{Outcome: Usage, Reason: "the project has work that is not committed: " + look.dirty,
 			Hint: "commit it or put it aside with git stash -u; --allow-dirty makes it part of the job's first commit"}
 	}
+	if err := j.refuseOtherContent(ctx); err != nil {
+		return err
+	}
 	if look.commit == "" && (j.o.Branch == "" || j.o.Branch == BranchCurrent) {
 		return nil
 	}

@@ -235,9 +235,14 @@ func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
 	if err := j.noteLeftOut(result.Output()); err != nil {
 		return staged{}, err
 	}
+	return j.listStaged(ctx, box, tree)
+}
+
+// listStaged reads a tree that git would commit.
+func (j *job) listStaged(ctx context.Context, box *sandbox.Box, tree string) (staged, error) {
 	list := j.script(listScript, tree)
 	list.Head, list.Tail = listingMax, 0
-	result, err = box.Run(ctx, list)
+	result, err := box.Run(ctx, list)
 	if err != nil {
 		return staged{}, err
 	}
