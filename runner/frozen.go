@@ -13,7 +13,6 @@ import (
 
 	"github.com/glovebox-run/glovebox/runner/atomicfile"
 	"github.com/glovebox-run/glovebox/runner/feature"
-	"github.com/glovebox-run/glovebox/runner/ledger"
 )
 
 // restore puts back what belongs to the host: the spec, the list and the
@@ -48,20 +47,25 @@ func (j *job) restore() error {
 	return nil
 }
 
-// putBack makes name hold data again, with its mode, if it does not.
+// putBack makes name hold data again, with its mode, if it does not. What it
+// held is kept aside.
 func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
 	if j.files.holds(name, data, perm) {
 		return nil
 	}
 	_, err := j.files.lstat(name)
 	missing := errors.Is(err, fs.ErrNotExist)
+	place, err := j.setAside(name)
+	if err != nil {
+		return err
+	}
 	if err := j.files.write(name, data, perm); err != nil {
 		return fmt.Errorf("put back %s: %w", name, err)
 	}
 	if missing && (name == specInWorkspace || name == notesName || j.list.Approved == "") {
 		return nil // it is put there for the first time
 	}
-	return j.record(ledger.Event{Kind: ledger.PutBack, Session: j.session, Text: name})
+	return j.record(j.saidOfPutBack(name, place))
 }
 
 // freeze copies the graders to the state, where no box reaches them: what the
