@@ -27,6 +27,9 @@ func featureTable(list []feature.Feature, note string, red map[string]string, co
 			lines = append(lines, fmt.Sprintf("  %*s  %s  %s", number, n, pad(id, ids), part))
 		}
 		lines = append(lines, labelled(indent, "proof", f.Verify, columns)...)
+		if len(f.Frozen) == 0 {
+			lines = append(lines, labelled(indent, "frozen", "nothing", columns)...)
+		}
 		lines = append(lines, labelled(indent, "now", red[f.ID], columns)...)
 	}
 	if note != "" {
