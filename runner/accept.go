@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/glovebox-run/glovebox/prompts"
@@ -97,8 +99,31 @@ func keptAcceptance(state *os.Root) (*Acceptance, error) {
 	return &a, nil
 }
 
-// A box of a proof has an empty $HOME of its own, which goes with it.
-const acceptScript = `chmod 700 "$HOME/accept" && exec %s "$HOME/accept"`
+// acceptProgram runs the user's test from its file, which whatever else than a
+// shell has read when the test begins. The box's $HOME goes with it.
+const acceptProgram = `chmod 500 "$HOME/accept" && exec "$HOME/accept"`
+
+// acceptShell runs it from the shell's memory: a shell reads on in its file
+// while the program runs, which could find the file there and rewrite it.
+const acceptShell = `glovebox=$(cat "$HOME/accept") && rm "$HOME/accept" || exit 126; eval "$glovebox"`
+
+// acceptArgs is the command line for a script, of which shell runs those that
+// do not say by what.
+func acceptArgs(script []byte, shell string) []string {
+	line, isProgram := bytes.CutPrefix(script, []byte("#!"))
+	args := []string{shell}
+	if isProgram {
+		line, _, _ = bytes.Cut(line, []byte("\n"))
+		args = strings.Fields(string(line))
+		if len(args) > 0 && path.Base(args[0]) == "env" {
+			args = slices.DeleteFunc(args[1:], func(a string) bool { return a == "-S" })
+		}
+	}
+	if len(args) == 0 || !slices.Contains([]string{"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh"}, path.Base(args[0])) {
+		return []string{"sh", "-c", acceptProgram}
+	}
+	return append(args, "-c", acceptShell, "accept")
+}
 
 // runAcceptance runs the user's test on a copy, in a new box. Only the box sees it.
 func (j *job) runAcceptance(ctx context.Context, c *checkout) (verdict, error) {
@@ -119,12 +144,8 @@ func (j *job) runAcceptance(ctx context.Context, c *checkout) (verdict, error) {
 		if _, _, err := box.WriteFile(ctx, sandbox.Home+"/accept", j.accept.Script); err != nil {
 			return boxError(ctx, err)
 		}
-		interpreter := ""
-		if !bytes.HasPrefix(j.accept.Script, []byte("#!")) {
-			interpreter = j.shell()
-		}
-		r, err := box.Run(ctx, sandbox.Command{Args: []string{"sh", "-c", fmt.Sprintf(acceptScript, interpreter)},
-			Env: j.env, Head: verifyHead, Tail: verifyTail})
+		r, err := box.Run(ctx, sandbox.Command{Args: acceptArgs(j.accept.Script, j.shell()),
+			Env: j.proofEnv(), Head: verifyHead, Tail: verifyTail})
 		if err != nil {
 			return boxError(ctx, err)
 		}

@@ -189,3 +189,40 @@ func TestAcceptEach(t *testing.T) {
 		t.Errorf("%d runs; bye is told\n%s", runs, told)
 	}
 }
+
+// A program can't answer for the user's test by rewriting it while it runs.
+func TestAcceptanceIsNotRewritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r model.Request) model.Reply {
+		switch {
+		case isPlan(r):
+			return says(planCalls("hello")...)
+		case isFor(r, "hello"):
+			return says(write("hello.sh", "echo hello\na=$HOME/accept; [ ! -e $a ] || { sed 's/./#/g' $a > n; echo >> n; echo exit 0 >> n; cat n > $a; }\n"), finish("done"))
+		}
+		return says(blocked("no"))
+	})
+	w.o.Features = 1
+	w.o.Accept = &Acceptance{Name: "a", Script: []byte("#!/bin/bash\nsh hello.sh\n[ -f never ]\n")}
+	w.ends(Incomplete)
+	if proofs := w.proofs(); len(proofs) == 0 || proofs[0].Acceptance == nil || proofs[0].Acceptance.How != "exited 1" {
+		t.Errorf("%+v\n%s", proofs, w.history())
+	}
+}
+
+// A shell runs the user's test from its memory, with the options of its first
+// line; what else has a #! runs from the file.
+func TestAcceptArgs(t *testing.T) {
+	for script, want := range map[string]string{
+		"exit 1":                        "bash -c " + acceptShell + " accept",
+		"#!/bin/sh -eu\nx":              "/bin/sh -eu -c " + acceptShell + " accept",
+		"#! /usr/bin/env -S bash -e\nx": "bash -e -c " + acceptShell + " accept",
+		"#!/usr/bin/env python3\nx":     "sh -c " + acceptProgram,
+		"#!/usr/bin/env VAR=1 bash\nx":  "sh -c " + acceptProgram,
+		"#!\nx":                         "sh -c " + acceptProgram,
+	} {
+		if got := strings.Join(acceptArgs([]byte(script), "bash"), " "); got != want {
+			t.Errorf("%q: %s, want %s", script, got, want)
+		}
+	}
+}

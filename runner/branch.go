@@ -48,7 +48,10 @@ ref=refs/heads/$1
 git rev-parse -q --verify "$ref^{commit}" >/dev/null || git update-ref "$ref" "$2"
 git symbolic-ref HEAD "$ref"`
 
-const onBranchScript = quietGit + `git rev-parse -q --verify 'HEAD^{commit}' >/dev/null || exit 0
+// The branch is made again if it is gone: whoever is told to switch to it must be able to.
+const onBranchScript = quietGit + `ref=refs/heads/$1
+if [ -n "$2" ] && ! git rev-parse -q --verify "$ref" >/dev/null && git cat-file -e "$2^{commit}" 2>/dev/null; then git update-ref "$ref" "$2"; fi
+git rev-parse -q --verify 'HEAD^{commit}' >/dev/null || exit 0
 git symbolic-ref -q --short HEAD || echo "a detached HEAD"`
 
 // settleBranch makes sure that the job's commits go where they are wanted: in a
@@ -59,13 +62,11 @@ func (j *job) settleBranch(ctx context.Context) error {
 	case !j.inventory.Git || !j.state.job.Brought && j.o.Branch == "":
 		return nil
 	case j.past.branch != nil && j.past.sessions > 0:
-		if err := j.checkBranch(ctx); err != nil || !j.past.ended {
-			return err
-		}
-		return j.keepOriginal(ctx)
+		return j.goOnBranch(ctx)
 	case j.past.sessions > 0:
 		return nil
 	case j.past.branch != nil:
+		j.guards = true
 		return j.makeBranch(ctx, *j.past.branch)
 	}
 	look, err := j.lookAtRepository(ctx)
@@ -75,6 +76,9 @@ func (j *job) settleBranch(ctx context.Context) error {
 	if look.dirty != "" && !j.o.AllowDirty {
 		return &Error{Outcome: Usage, Reason: "the project has work that is not committed: " + look.dirty,
 			Hint: "commit it or put it aside with git stash -u; --allow-dirty makes it part of the job's first commit"}
+	}
+	if err := j.refuseOtherContent(ctx); err != nil {
+		return err
 	}
 	if look.commit == "" && (j.o.Branch == "" || j.o.Branch == BranchCurrent) {
 		return nil
@@ -96,6 +100,19 @@ func (j *job) settleBranch(ctx context.Context) error {
 		return err
 	}
 	return j.makeBranch(ctx, branch)
+}
+
+// goOnBranch takes up the branch of a process before. What a person did since
+// that one ended by itself is theirs; after any other end it is a session's.
+func (j *job) goOnBranch(ctx context.Context) error {
+	j.guards = !j.past.ended
+	if err := j.mendRepository(ctx); err != nil {
+		return err
+	}
+	if err := j.checkBranch(ctx); err != nil || j.guards {
+		return err
+	}
+	return j.keepOriginal(ctx)
 }
 
 // refuseOtherBranch refuses a branch that is there already and is not the one
@@ -148,8 +165,8 @@ func (j *job) makeBranch(ctx context.Context, b ledger.BranchInfo) error {
 // checkBranch refuses to go on where somebody has checked out another branch:
 // its files are not those that the job has built.
 func (j *job) checkBranch(ctx context.Context) error {
-	want := j.past.branch.Name
-	on, err := j.gitOutput(ctx, onBranchScript)
+	want, tip := j.branchAndTip()
+	on, err := j.gitOutput(ctx, onBranchScript, want, tip)
 	if on = strings.TrimSpace(on); err != nil || want == "" || on == "" || on == want {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/glovebox-run/glovebox/runner/feature"
 	"github.com/glovebox-run/glovebox/sandbox"
 )
 
@@ -29,6 +30,8 @@ type checkout struct {
 	meter  *sandbox.DirMeter
 	disk   *sandbox.Disk // the copy has a quota of its own
 	s      staged
+	guards []string // the graders, if not those that are frozen
+	sealed map[string]fs.FileInfo
 	used   bool   // a verification has run in it
 	init   string // how init.sh failed
 }
@@ -216,10 +219,17 @@ func (c *checkout) boxSpec(j *job) sandbox.Spec {
 // plants outside the copy must not reach a proof. What git has it may not
 // change, and it may not bring graders.
 func (c *checkout) prepare(ctx context.Context, j *job) error {
-	if _, err := c.files.lstat("init.sh"); errors.Is(err, fs.ErrNotExist) {
-		return nil
+	graders, err := j.frozen()
+	if err != nil {
+		return err
 	}
-	err := j.withBox(ctx, forInit, c.boxSpec(j), func(box *sandbox.Box) error {
+	if c.guards != nil {
+		graders = c.guards
+	}
+	if _, err := c.files.lstat("init.sh"); errors.Is(err, fs.ErrNotExist) {
+		return c.seal(graders)
+	}
+	err = j.withBox(ctx, forInit, c.boxSpec(j), func(box *sandbox.Box) error {
 		said, ok, err := j.runInit(ctx, box)
 		if !ok {
 			c.init = said
@@ -232,7 +242,14 @@ func (c *checkout) prepare(ctx context.Context, j *job) error {
 	if err := c.unchanged(ctx, "init.sh"); err != nil {
 		return err
 	}
-	return c.noNewGraders(ctx)
+	known := graders
+	if j.list.Approved == "" {
+		known = nil // what is planned anew is no intruder
+	}
+	if err := c.noNewGraders(ctx, j.list.Features, known); err != nil {
+		return err
+	}
+	return c.seal(graders)
 }
 
 // installed are the directories that packages are installed in.
@@ -240,14 +257,20 @@ func installed() []string { return []string{".venv", "venv", "node_modules"} }
 
 // noNewGraders refuses a copy that init.sh has given files which decide how
 // tests run. Installed packages may have their own.
-func (c *checkout) noNewGraders(ctx context.Context) error {
+func (c *checkout) noNewGraders(ctx context.Context, list feature.List, graders []string) error {
 	known := map[string]bool{}
 	for _, e := range c.s.entries {
 		known[e.path] = true
 	}
 	isInstalled := func(at string) bool { return slices.Contains(installed(), path.Base(at)) }
 	err := walk(ctx, c.files.root, isInstalled, func(f found) error {
-		if !f.info.IsDir() && !known[f.path] && decidesTests(f.path) {
+		if f.info.IsDir() || known[f.path] {
+			return nil
+		}
+		if why := intrudes(f.path, graders); why != "" {
+			return refuse("init.sh makes %.200s: %.400s", f.path, why)
+		}
+		if decidesTests(f.path) || c.files.isPlugin(f.path) || isRecipe(f.path, list) {
 			return refuse("init.sh makes %.200s, which decides how tests run", f.path)
 		}
 		return nil

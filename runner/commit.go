@@ -62,7 +62,9 @@ func refuse(format string, args ...any) *refusedTree {
 // A box that was killed leaves git's locks behind, and half a repository if it
 // was about to make one; no other git runs now. $1 is the job's branch, if it
 // has one, and $2 the last commit on it: wherever a session has moved it or
-// gone, it goes on from there.
+// gone, it goes on from there. Files that are ignored and were not in $3 are a
+// person's: git add -f takes them up, and they would be published. A session's own
+// commits that have one are not gone on from.
 const stageScript = quietGit + `set -e
 rm -f .git/*.lock .git/refs/heads/*.lock .git/refs/heads/glovebox/*.lock
 git --git-dir=.git rev-parse -q --git-dir > /dev/null 2>&1 || git init -q .
@@ -74,7 +76,50 @@ if [ -n "$1" ]; then
   [ "$(git symbolic-ref -q HEAD)" = "$ref" ] || git symbolic-ref HEAD "$ref"
 fi
 git add -A .
+if [ -n "$3" ]; then
+  ignored() { git check-ignore --no-index -z --stdin; }
+  added() { git diff-index --cached -z --no-renames --name-only --diff-filter=A "$1"; }
+  added "$3" | ignored | tr '\0' '\n' | while IFS= read -r name; do printf '` + leftOut + `%s\n' "$name"; done
+  added "$3" | ignored | git update-index -z --force-remove --stdin
+  if [ -n "$2" ] && git rev-list "$2..HEAD" | git diff-tree --stdin -m -r -z --no-commit-id --name-only --diff-filter=A |
+    ignored > /dev/null 2>&1; then git update-ref HEAD "$2"; fi
+fi
 git write-tree`
+
+// leftOut begins the lines of stageScript that name ignored files.
+const leftOut = "left out: "
+
+// base is the commit that the job has begun at, in a repository that was
+// brought; "" where there is no person whose ignored files could be meant.
+func (j *job) base() string {
+	switch {
+	case !j.state.job.Brought:
+		return ""
+	case j.past.branch != nil && j.past.branch.Base != "":
+		return j.past.branch.Base
+	default:
+		return emptyTree
+	}
+}
+
+// noteLeftOut says once of each ignored file that it is not committed although
+// a session wanted it.
+func (j *job) noteLeftOut(output string) error {
+	for line := range strings.Lines(output) {
+		name, is := strings.CutPrefix(strings.TrimSuffix(line, "\n"), leftOut)
+		if !is || slices.Contains(j.leftOut, name) || len(j.leftOut) >= leftOutMax {
+			continue
+		}
+		j.leftOut = append(j.leftOut, name)
+		if err := j.note(j.clip("git ignores "+name+" and a session added it all the same: it is not committed", errorKept)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leftOutMax bounds how many ignored files are named.
+const leftOutMax = 20
 
 const listScript = quietGit + `git ls-tree -r -z --full-tree "$1" 2>/dev/null`
 
@@ -173,7 +218,7 @@ func (j *job) checkRepository(ctx context.Context) error {
 
 func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
 	branch, tip := j.branchAndTip()
-	result, err := box.Run(ctx, j.script(stageScript, branch, tip))
+	result, err := box.Run(ctx, j.script(stageScript, branch, tip, j.base()))
 	if err != nil {
 		return staged{}, err
 	}
@@ -187,9 +232,17 @@ func (j *job) listTree(ctx context.Context, box *sandbox.Box) (staged, error) {
 	if !result.Success() || !objectID.MatchString(tree) {
 		return staged{}, refuse("%s", "git can't take up the files: "+clipEnds(result.Output(), verifyHead))
 	}
+	if err := j.noteLeftOut(result.Output()); err != nil {
+		return staged{}, err
+	}
+	return j.listStaged(ctx, box, tree)
+}
+
+// listStaged reads a tree that git would commit.
+func (j *job) listStaged(ctx context.Context, box *sandbox.Box, tree string) (staged, error) {
 	list := j.script(listScript, tree)
 	list.Head, list.Tail = listingMax, 0
-	result, err = box.Run(ctx, list)
+	result, err := box.Run(ctx, list)
 	if err != nil {
 		return staged{}, err
 	}

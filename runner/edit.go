@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"path"
 	"slices"
 	"strings"
 
@@ -110,22 +111,44 @@ func (j *job) replaceList(list feature.List) error {
 }
 
 // freezeNew freezes files that were not; those that were stay as they are kept.
+// What is new in a directory of tests that was guarded before is none of the
+// person's: a session has left it there.
 func (j *job) freezeNew(list feature.List) error {
-	names, err := j.frozen()
+	kept, err := j.frozen()
 	if err != nil {
 		return err
 	}
+	files, err := j.plainFiles()
+	if err != nil {
+		return err
+	}
+	var asked []string
 	for _, f := range list {
-		for _, name := range f.Frozen {
-			if slices.Contains(names, name) {
-				continue
-			}
-			if err := j.freezeOne(name); err != nil {
-				return err
-			}
+		asked = append(asked, f.Frozen...)
+	}
+	for _, name := range j.files.guards(list, files) {
+		if slices.Contains(kept, name) || !slices.Contains(asked, name) && intrudes(name, kept) != "" {
+			continue
+		}
+		if err := j.freezeOne(name); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// plainFiles are those of the project, without what is installed there.
+func (j *job) plainFiles() (names []string, err error) {
+	skip := func(at string) bool {
+		return at == stateDir || at == ".git" || slices.Contains(installed(), path.Base(at))
+	}
+	err = walk(context.Background(), j.files.root, skip, func(f found) error {
+		if f.info.Mode().IsRegular() {
+			names = append(names, f.path)
+		}
+		return nil
+	})
+	return names, err
 }
 
 // seeEdited runs every verify that a person has changed once on what there was

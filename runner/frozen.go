@@ -13,7 +13,6 @@ import (
 
 	"github.com/glovebox-run/glovebox/runner/atomicfile"
 	"github.com/glovebox-run/glovebox/runner/feature"
-	"github.com/glovebox-run/glovebox/runner/ledger"
 )
 
 // restore puts back what belongs to the host: the spec, the list and the
@@ -48,32 +47,36 @@ func (j *job) restore() error {
 	return nil
 }
 
-// putBack makes name hold data again, with its mode, if it does not.
+// putBack makes name hold data again, with its mode, if it does not. What it
+// held is kept aside.
 func (j *job) putBack(name string, data []byte, perm fs.FileMode) error {
 	if j.files.holds(name, data, perm) {
 		return nil
 	}
 	_, err := j.files.lstat(name)
 	missing := errors.Is(err, fs.ErrNotExist)
+	place, err := j.setAside(name)
+	if err != nil {
+		return err
+	}
 	if err := j.files.write(name, data, perm); err != nil {
 		return fmt.Errorf("put back %s: %w", name, err)
 	}
 	if missing && (name == specInWorkspace || name == notesName || j.list.Approved == "") {
 		return nil // it is put there for the first time
 	}
-	return j.record(ledger.Event{Kind: ledger.PutBack, Session: j.session, Text: name})
+	return j.record(j.saidOfPutBack(name, place))
 }
 
 // freeze copies the graders to the state, where no box reaches them: what the
-// list names, and what the plan has that decides how tests run.
+// list and its commands name, what lies beside that, and what the plan has that
+// decides how tests run.
 func (j *job) freeze(list feature.List, planned []treeEntry) error {
-	var names []string
-	for _, f := range list {
-		names = append(names, f.Frozen...)
-	}
-	for _, e := range planned {
-		if e.mode != modeLink && decides(j.files, e.path, list) {
-			names = append(names, e.path)
+	files := plainPaths(planned)
+	names := j.files.guards(list, files)
+	for _, name := range files {
+		if decides(j.files, name, list) {
+			names = append(names, name)
 		}
 	}
 	if err := j.state.root.RemoveAll(frozenDir); err != nil { // an earlier list's
@@ -85,6 +88,16 @@ func (j *job) freeze(list feature.List, planned []treeEntry) error {
 		}
 	}
 	return nil
+}
+
+// plainPaths are the entries that are no links.
+func plainPaths(entries []treeEntry) (paths []string) {
+	for _, e := range entries {
+		if e.mode != modeLink {
+			paths = append(paths, e.path)
+		}
+	}
+	return paths
 }
 
 func (j *job) freezeOne(name string) error {
@@ -189,7 +202,13 @@ func (j *job) checkGraders(ctx context.Context, entries []treeEntry, from worksp
 
 func noOtherGraders(entries []treeEntry, from workspace, list feature.List, names []string) error {
 	for _, e := range entries {
-		if decides(from, e.path, list) && !slices.Contains(names, e.path) {
+		if slices.Contains(names, e.path) {
+			continue
+		}
+		if why := intrudes(e.path, names); why != "" {
+			return refuse("%.200s was not there when the features were accepted, and %.400s", e.path, why)
+		}
+		if decides(from, e.path, list) {
 			return refuse("%.200s decides how tests run and was not there when the features were accepted: remove it, or what it says about tests", e.path)
 		}
 	}

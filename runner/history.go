@@ -17,7 +17,7 @@ type history struct {
 	last     map[string]*lastAttempt      // of each feature's last session
 	noted    []string                     // a paragraph a session
 	commit   string                       // the last one made by the host
-	ended    bool                         // no session was begun since a process ended by itself
+	ended    bool                         // no session was begun since a process ended by itself, and put back what it had to
 	branch   *ledger.BranchInfo           // that they go on; nil in a repository that the job made
 	faults   int                          // sessions in a row that a provider's error ended
 	plan     string                       // how the last initializer session ended
@@ -64,7 +64,7 @@ func (h *history) add(e ledger.Event) {
 			h.before[e.Feature] = h.made
 		}
 	case ledger.JobEnd:
-		h.ended = true
+		h.ended = e.End == nil || !e.End.Unrestored
 	case ledger.Approved:
 		h.agreed = h.made
 	case ledger.Remarked:

@@ -146,6 +146,10 @@ func (j *job) takeList(ctx context.Context, list feature.List, note, how string)
 	if err != nil || len(problems) > 0 {
 		return problems, err
 	}
+	files := plainPaths(planned)
+	if problems := append(linkedGraders(planned, j.files.guards(list, files)), replaced(files, list)...); len(problems) > 0 {
+		return problems, nil
+	}
 	err = j.freeze(list, planned)
 	if v, refused := refusal(feature.Feature{}, err); refused {
 		return []string{"- " + v.output}, nil

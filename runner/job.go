@@ -48,7 +48,10 @@ type job struct {
 	system     string   // prompt
 	text       bool     // the model calls tools in words
 	accept     *Acceptance
-	looks      bool // only to prove what is there: it keeps nothing but the proof
+	leftOut    []string // ignored files that were not committed and are named
+	guards     bool     // what was brought is put back at the end of this process
+	loss       *Error   // why it could not be
+	looks      bool     // only to prove what is there: it keeps nothing but the proof
 
 	session      int // number of the one under way
 	turn         int
@@ -80,7 +83,7 @@ func Run(ctx context.Context, o Options) (Status, error) {
 	if err := j.load(); err != nil {
 		return Status{}, outcomeOf(ctx, err)
 	}
-	err = outcomeOf(ctx, j.work(ctx))
+	err = j.unrestored(outcomeOf(ctx, j.work(ctx)))
 	found := j.handOver(ctx)
 	err = j.end(err)
 	status := statusOf(o.Dir, j.state.job, j.list, j.ledger.Totals())
@@ -185,10 +188,10 @@ func (j *job) work(ctx context.Context) (err error) {
 	if err := j.prepare(ctx); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, j.endOriginal(ctx)) }()
 	if err := j.settleBranch(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, j.endOriginal(ctx)) }()
 	if err := j.plan(ctx); err != nil {
 		return err
 	}
@@ -312,6 +315,7 @@ func (j *job) end(err error) error {
 	if errors.As(err, &e) {
 		info = &ledger.EndInfo{Outcome: string(e.Outcome), Code: e.Outcome.ExitCode(), Reason: j.clip(e.Error(), errorKept), Hint: e.Hint}
 	}
+	info.Unrestored = j.loss != nil
 	return errors.Join(err, j.record(ledger.Event{Kind: ledger.JobEnd, End: info}))
 }
 

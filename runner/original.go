@@ -47,14 +47,37 @@ func (j *job) keepOriginal(ctx context.Context) error {
 	if err := j.state.root.Mkdir(originalDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := j.keepFiles(ctx, false); err != nil {
+	if err := errors.Join(j.forgetFiles(), j.keepFiles(ctx, false)); err != nil {
 		return err
 	}
 	data, err := json.Marshal(refs)
 	if err != nil {
 		return err
 	}
+	j.guards = true
 	return atomicfile.Write(j.state.root, refsFile, data, 0o600)
+}
+
+// forgetFiles empties the copy but for its objects: what a person has removed
+// since is not to come back.
+func (j *job) forgetFiles() error {
+	kept, err := j.state.root.OpenRoot(originalDir)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	list, err := kept.Open(".")
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	names, err := list.Readdirnames(-1)
+	for _, name := range names {
+		if name != "objects" {
+			err = errors.Join(err, kept.RemoveAll(name))
+		}
+	}
+	return err
 }
 
 // keepFiles adds to the copy what it lacks, or only the objects.
@@ -110,8 +133,9 @@ func (j *job) listRefs(ctx context.Context) (map[string]string, error) {
 }
 
 // restoreObjects puts back what a session has removed from the history: objects
-// have the name of their content, so one more never does harm. all also puts
-// back what is not the history's: settings, logs and the like, if it is missing.
+// have the name of their content, so one more never does harm. Settings are a
+// person's and decide what git takes up: they are what they were. all also puts
+// back what is neither, if it is missing.
 func (j *job) restoreObjects(ctx context.Context, all bool) error {
 	kept, err := j.state.root.OpenRoot(originalDir)
 	if errors.Is(err, fs.ErrNotExist) || j.past.branch == nil {
@@ -122,37 +146,49 @@ func (j *job) restoreObjects(ctx context.Context, all bool) error {
 	}
 	defer kept.Close()
 	restored := 0
+	var settings []string
 	err = walk(ctx, kept, nil, func(f found) error {
 		isHistory := isObject(f.path) || f.path == "shallow"
-		if !f.info.Mode().IsRegular() || !isHistory && (!all || isMoving(f.path)) {
+		isSetting := isSetting(f.path)
+		if !f.info.Mode().IsRegular() || !isHistory && !isSetting && (!all || isMoving(f.path)) {
 			return nil
 		}
 		at := ".git/" + f.path
-		if j.files.stillHas(at, f, isHistory, all) {
+		if j.files.stillHas(at, f, isHistory || isSetting, all || isSetting) {
 			return nil
 		}
 		f.path = at
-		restored++
+		if isSetting {
+			if _, err := j.setAside(at); err != nil {
+				return err
+			}
+			settings = append(settings, at)
+		} else {
+			restored++
+		}
 		return j.files.copyFrom(f)
 	})
+	err = cmp.Or(err, j.dropNew(kept, "info/exclude", "info/attributes", "info/sparse-checkout"))
+	if err == nil && len(settings) > 0 {
+		err = j.note(j.clip("settings of the repository were changed or removed; they are put back (what they were is in "+stateDir+"/"+putBackDir+"): "+strings.Join(settings, ", "), errorKept))
+	}
 	if err != nil || restored == 0 {
 		return err
 	}
 	return j.note(fmt.Sprintf("of the repository that was brought %d files were removed or changed; they are put back", restored))
 }
 
-// stillHas says whether the plain file at is there and, if it is of the history,
-// the one that was kept: of its size, and at the end, when all of it is read, of
-// its content.
-func (w workspace) stillHas(at string, kept found, isHistory, read bool) bool {
+// stillHas says whether the plain file at is there and, if it must be the same,
+// the one that was kept: of its size, and if all of it is read, of its content.
+func (w workspace) stillHas(at string, kept found, same, read bool) bool {
 	info, err := w.lstat(at)
 	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	if !isHistory {
+	if !same {
 		return true
 	}
-	return info.Size() == kept.info.Size() && (!read || w.sameContent(at, kept))
+	return info.Size() == kept.info.Size() && plainMode(info) == plainMode(kept.info) && (!read || w.sameContent(at, kept))
 }
 
 func (w workspace) sameContent(at string, kept found) bool {
@@ -197,7 +233,12 @@ func (j *job) dropLies() error {
 		return err
 	}
 	defer kept.Close()
-	for _, name := range append(caches(), "shallow", "info/grafts") {
+	return j.dropNew(kept, append(caches(), "shallow", "info/grafts", "commondir", "objects/info/alternates", "config.worktree")...)
+}
+
+// dropNew removes the files in .git that the copy does not have.
+func (j *job) dropNew(kept *os.Root, names ...string) error {
+	for _, name := range names {
 		if _, err := kept.Lstat(name); err == nil {
 			continue
 		}
@@ -222,6 +263,11 @@ func (w workspace) remove(name string) error {
 		w.wrote()
 	}
 	return dir.RemoveAll(path.Base(name))
+}
+
+// isSetting says of a file in .git that a person has written it, and nobody else should.
+func isSetting(at string) bool {
+	return at == "config" || strings.HasPrefix(at, "info/") || strings.HasPrefix(at, "hooks/")
 }
 
 // isMoving says of a file in .git that it says where the repository stands now.
@@ -252,13 +298,9 @@ const refsAtOnce = 200
 // restoreOriginal makes every branch and tag that was brought what it was, but
 // for the job's own branch.
 func (j *job) restoreOriginal(ctx context.Context) error {
-	data, err := atomicfile.Read(j.state.root, refsFile, 2*refsMax)
+	want, err := j.notedRefs()
 	if errors.Is(err, fs.ErrNotExist) || j.past.branch == nil {
 		return nil
-	}
-	want := map[string]string{}
-	if err == nil {
-		err = json.Unmarshal(data, &want)
 	}
 	if err != nil {
 		return err
@@ -288,8 +330,8 @@ func (j *job) restoreOriginal(ctx context.Context) error {
 		}
 		rest = rest[n:]
 	}
-	if len(moved) == 0 {
-		return nil
+	if err := j.restoreLogs(ctx); err != nil || len(moved) == 0 {
+		return err
 	}
 	return j.note(fmt.Sprintf("branches or tags that were brought were moved or removed, %d in all; they are put back, and what they were is under refs/%s",
 		len(moved)/2, branchOf(j.state.job.ID)))
@@ -297,11 +339,23 @@ func (j *job) restoreOriginal(ctx context.Context) error {
 
 // endOriginal is restoreOriginal at the end of a process's work, however it ends.
 func (j *job) endOriginal(ctx context.Context) error {
+	if !j.guards || j.past.branch == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	if err := j.restoreOriginal(ctx); err != nil {
-		return &Error{Outcome: FailedRun, Reason: "can't look whether the branches and tags that were brought are as they were", Err: err,
-			Hint: "they are kept in " + stateDir + "/" + originalDir + "; the same command tries again"}
+	err := j.restoreOriginal(ctx)
+	works, look := j.gitWorks(ctx)
+	switch {
+	case look != nil:
+		err = cmp.Or(err, look)
+	case err != nil || !works:
+		err = cmp.Or(j.rebuild(ctx), j.restoreOriginal(ctx))
+	}
+	if err != nil {
+		j.loss = &Error{Outcome: FailedRun, Reason: "can't put the branches and tags that were brought back", Err: err,
+			Hint: "the same command tries again; " + stateDir + "/" + originalDir + " is your .git as it was (cp -a it to .git)"}
+		return j.loss
 	}
 	return nil
 }

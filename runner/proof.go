@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 	result := info
 	err := j.withBox(ctx, forVerify, c.boxSpec(j), func(box *sandbox.Box) error {
 		result.Box = box.ID()
-		r, err := box.Run(ctx, sandbox.Command{Args: j.verifyArgs(f.Verify), Env: j.env, Head: verifyHead, Tail: verifyTail})
+		r, err := box.Run(ctx, sandbox.Command{Args: j.verifyArgs(f.Verify), Env: j.proofEnv(), Head: verifyHead, Tail: verifyTail})
 		if err != nil {
 			return boxError(ctx, err)
 		}
@@ -80,7 +81,11 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 	if err != nil {
 		return verdict{}, err
 	}
-	if err := c.unchanged(ctx, "verify"); err != nil {
+	err = c.unchanged(ctx, "verify")
+	if err == nil {
+		err = c.untouched("verify")
+	}
+	if err != nil {
 		changed, refused := refusal(f, err)
 		if !refused {
 			return verdict{}, err
@@ -89,6 +94,12 @@ func (j *job) runVerify(ctx context.Context, c *checkout, f feature.Feature, why
 	}
 	result.Exit, result.Passed, result.Output = v.exit, v.passed, clipEnds(v.output, verifyShown)
 	return v, j.record(ledger.Event{Kind: ledger.VerifyEnd, Session: j.session, Feature: f.ID, Text: v.how, Verify: &result})
+}
+
+// proofEnv is the environment of a proof: Python reads no compiled code that
+// lies in the project, whose source it may not be, and writes none beside the tests.
+func (j *job) proofEnv() []string {
+	return append(slices.Clone(j.env), "PYTHONDONTWRITEBYTECODE=1", "PYTHONPYCACHEPREFIX=/tmp/glovebox-no-cache")
 }
 
 // verifyArgs is the command line of a verification. A pipe fails with its

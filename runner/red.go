@@ -14,6 +14,10 @@ func (j *job) seeRed(ctx context.Context, list feature.List) (red map[string]str
 	red = map[string]string{}
 	err = j.onCopy(ctx, func(c *checkout) error {
 		planned = c.s.entries
+		c.guards = j.files.guards(list, plainPaths(planned))
+		if err := c.seal(c.guards); err != nil {
+			return err
+		}
 		for _, f := range list {
 			v, err := j.runVerify(ctx, c, f, whyRedCheck)
 			if err != nil {

@@ -35,7 +35,24 @@ func TestRecipes(t *testing.T) {
 			t.Errorf("%q: %v", verify, got)
 		}
 	}
+	for name, verify := range map[string]string{".npmrc": "npm test", ".cargo/config.toml": "cargo test", "package.json": "npx jest", "bunfig.toml": "bun test"} {
+		if !isRecipe(name, feature.List{{Verify: verify}}) || isRecipe(name, feature.List{{Verify: "sh tests/x.sh"}}) {
+			t.Errorf("%s of %s", name, verify)
+		}
+	}
 	if !isRecipe("package.json", feature.List{{Verify: "npm test"}}) || isRecipe("package.json", feature.List{{Verify: "node --test"}}) {
 		t.Error("package.json")
+	}
+}
+
+// What init.sh installs is no runner of tests unless init.sh is frozen.
+func TestUsesInstalled(t *testing.T) {
+	for verify, want := range map[string]bool{
+		". .venv/bin/activate && pytest": true, "venv/bin/python -m pytest": true, "npx jest": true, "./node_modules/.bin/jest": true,
+		"PATH=$PWD/.venv/bin:$PATH pytest": true, "sh venv.sh": false, "npm test": false,
+	} {
+		if got := usesInstalled.MatchString(verify); got != want {
+			t.Errorf("%q: %v", verify, got)
+		}
 	}
 }

@@ -62,7 +62,8 @@ func talk(t *testing.T, typed string, p runner.Proposal, env ...string) (runner.
 // Steps, frozen files and the output of a proof unfold on request.
 func TestDialogueUnfolds(t *testing.T) {
 	_, screen, err := talk(t, "yes\n", proposal())
-	if err != nil || strings.Contains(screen, "2. see it") || !strings.Contains(screen, "proof   sh tests/add.sh") {
+	if err != nil || strings.Contains(screen, "2. see it") || !strings.Contains(screen, "proof   sh tests/add.sh") ||
+		strings.Count(screen, "frozen  nothing") != 1 {
 		t.Errorf("%v\n%s", err, screen)
 	}
 	for _, typed := range []string{"1\ny\n", "show add\ny\n", "s\ny\n"} {

@@ -88,7 +88,7 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 	case ledger.Passed:
 		return green, "passed", plain(e.Feature)
 	case ledger.PutBack:
-		return yellow, "put back", plain(e.Text) + ", which a session had changed"
+		return yellow, "put back", putBackMilestone(e)
 	case ledger.Disputed:
 		return yellow, "disputed", join(e.Feature, e.Text)
 	case ledger.Revised:
@@ -107,6 +107,14 @@ func (p *progress) describe(e ledger.Event) (c colour, word, text string) {
 		return dim, "note", plain(e.Text)
 	}
 	return noColour, "", ""
+}
+
+func putBackMilestone(e ledger.Event) string {
+	text := plain(e.Text) + ", which a session had changed"
+	if e.Aside != "" {
+		text += "; what it was is in " + plain(e.Aside)
+	}
+	return text
 }
 
 func (p *progress) sessionText(e ledger.Event) string {

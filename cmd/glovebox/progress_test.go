@@ -249,7 +249,7 @@ report    glovebox report app
 // What a person decides about is shown whole, and harmless.
 func TestFeatureTable(t *testing.T) {
 	got := featureTable([]feature.Feature{
-		{ID: "add", Description: "Add a task", Verify: "pytest -q tests/test_add.py"},
+		{ID: "add", Description: "Add a task", Verify: "pytest -q tests/test_add.py", Frozen: []string{"tests/test_add.py"}},
 		{ID: "list", Description: "List " + hostile, Verify: "make\ncheck"},
 	}, "Colours.", map[string]string{"add": "1 failed"}, 40)
 	want := []string{
@@ -259,6 +259,7 @@ func TestFeatureTable(t *testing.T) {
 		"           now     1 failed",
 		"  2  list  List ab c\ufffd31m\ufffddrow\ufffd\ufffd\ufffd\ufffd end",
 		"           proof   make check",
+		"           frozen  nothing",
 		"",
 		"  Not covered, in the planner's words:",
 		"  Colours.",

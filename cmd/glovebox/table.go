@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -26,6 +27,9 @@ func featureTable(list []feature.Feature, note string, red map[string]string, co
 			lines = append(lines, fmt.Sprintf("  %*s  %s  %s", number, n, pad(id, ids), part))
 		}
 		lines = append(lines, labelled(indent, "proof", f.Verify, columns)...)
+		if len(f.Frozen) == 0 {
+			lines = append(lines, labelled(indent, "frozen", "nothing", columns)...)
+		}
 		lines = append(lines, labelled(indent, "now", red[f.ID], columns)...)
 	}
 	if note != "" {
@@ -62,7 +66,7 @@ func unfolded(f feature.Feature, red, output string, columns int) []string {
 		lines = append(lines, labelled(indent, label, fmt.Sprintf("%d. %s", i+1, step), columns)...)
 	}
 	lines = append(lines, labelled(indent, "proof", f.Verify, columns)...)
-	lines = append(lines, labelled(indent, "frozen", strings.Join(f.Frozen, ", "), columns)...)
+	lines = append(lines, labelled(indent, "frozen", cmp.Or(strings.Join(f.Frozen, ", "), "nothing"), columns)...)
 	if output = strings.TrimSpace(output); output == "" {
 		return append(lines, labelled(indent, "now", red, columns)...)
 	}

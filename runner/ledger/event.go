@@ -68,6 +68,7 @@ type Event struct {
 	Turn    int       `json:"turn,omitempty"`    // number in the session, from 1
 	Feature string    `json:"feature,omitempty"` // id
 	Text    string    `json:"text,omitempty"`
+	Aside   string    `json:"aside,omitempty"` // where what was put back is kept as it was, below the project
 
 	Until   *time.Time   `json:"until,omitempty"`
 	Job     *JobInfo     `json:"job,omitempty"`
@@ -236,6 +237,8 @@ type EndInfo struct {
 	Code    int    `json:"code"`
 	Reason  string `json:"reason,omitempty"`
 	Hint    string `json:"hint,omitempty"`
+	// Unrestored says that what a session did to a repository that was brought is still so.
+	Unrestored bool `json:"unrestored,omitempty"`
 }
 
 // BranchInfo is where the commits of a job go, in a repository that was there before it.

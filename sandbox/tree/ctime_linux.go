@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// changeTime is when the inode was last changed.
-func changeTime(info fs.FileInfo) time.Time {
+// ChangeTime is when the inode was last changed.
+func ChangeTime(info fs.FileInfo) time.Time {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return time.Unix(stat.Ctim.Unix())
 	}

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// changeTime is the time of the content's last change where we know no better.
-func changeTime(info fs.FileInfo) time.Time { return info.ModTime() }
+// ChangeTime is the time of the content's last change where we know no better.
+func ChangeTime(info fs.FileInfo) time.Time { return info.ModTime() }

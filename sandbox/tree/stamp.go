@@ -27,7 +27,7 @@ func stampOf(info fs.FileInfo, target string) Stamp {
 	case info.Mode().IsRegular():
 		b = binary.BigEndian.AppendUint64(b, uint64(info.Size()))
 		b = appendTime(b, info.ModTime())
-		b = appendTime(b, changeTime(info))
+		b = appendTime(b, ChangeTime(info))
 	case info.Mode()&fs.ModeSymlink != 0:
 		b = append(b, target...)
 	}
@@ -45,7 +45,7 @@ func appendTime(b []byte, t time.Time) []byte {
 // fresh says that a file was changed so short a time ago that it might change
 // once more without its times telling: their grain is some milliseconds.
 func fresh(info fs.FileInfo, within time.Duration) bool {
-	return within > 0 && info.Mode().IsRegular() && time.Since(changeTime(info)) < within
+	return within > 0 && info.Mode().IsRegular() && time.Since(ChangeTime(info)) < within
 }
 
 // maxStamps bounds a list of stamps in bytes: a million entries with names of
