@@ -39,10 +39,10 @@ func TestReorder(t *testing.T) {
 func TestReorderRefuses(t *testing.T) {
 	c := newApp(strings.NewReader(""), discard{}, discard{}, nil).commandLine()
 	for _, x := range []struct{ in, message, hint string }{
-		{"", "a command is missing", "run, status"},
+		{"", "a command is missing", "run, batch, status"},
 		{"rum spec", `there is no command "rum"`, "`glovebox run`"},
 		{"image lst", `image: there is no command "lst"`, "`glovebox image list`"},
-		{"frobnicate", `no command "frobnicate"`, "run, status"},
+		{"frobnicate", `no command "frobnicate"`, "run, batch, status"},
 		{"image", "image: a command is missing", "list, build"},
 		{"run spec --modle m", "run: unknown flag --modle", "--model?"},
 		{"run spec --nonsense", "unknown flag --nonsense", "--help"},

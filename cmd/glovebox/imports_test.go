@@ -50,7 +50,7 @@ func importRules() []rule {
 		{"runner/model/...", models},
 		{"runner/model", models},
 		{"runner/tool", []string{"sandbox", "runner/model", "runner/plain", "prompts"}},
-		{"runner", []string{"sandbox", "images", "prompts", "runner/plain", "runner/atomicfile", "runner/feature", "runner/handover", "runner/ledger", "runner/model", "runner/model/text", "runner/tool", "runner/report", "runner/holder"}},
+		{"runner", []string{"sandbox", "sandbox/tree", "images", "prompts", "runner/plain", "runner/atomicfile", "runner/feature", "runner/handover", "runner/ledger", "runner/model", "runner/model/text", "runner/tool", "runner/report", "runner/holder"}},
 		{"runner/batch", []string{"runner", "runner/..."}},
 		{"cmd/glovebox-agent", []string{"sandbox/agent"}},
 		{"cmd/glovebox", []string{"runner", "runner/...", "sandbox", "sandbox/docker", "sandbox/agent/binary", "images", "prompts"}},

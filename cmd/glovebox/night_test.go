@@ -56,9 +56,9 @@ func does(command string) string {
 	return fmt.Sprintf("  - say: First this.\n    calls:\n    - bash: {command: %q}", command)
 }
 
-// again is the same turn so many times.
-func again(turn string, n int) string {
-	return strings.TrimSuffix(strings.Repeat(turn+"\n", n), "\n")
+// again is the same answer so many times.
+func again(n int, answer http.HandlerFunc) []http.HandlerFunc {
+	return slices.Repeat([]http.HandlerFunc{answer}, n)
 }
 
 // backend serves a script's model, and costs what its prices say; first are the
@@ -138,27 +138,20 @@ func night(t *testing.T, dir string) (list []nightly) {
 	write("wrong.yaml", strings.ReplaceAll(greeting("wrong", does("true")), "Hello, $1", "Hi, $1"))
 	wrong := "model: scripted/" + filepath.Join(dir, "wrong.yaml")
 	return append(list,
-		nightly{"loops", script("loops", again(does("cat README.md"), 40)) + ", max-iterations: 2", runner.Incomplete, "--max-iterations"},
+		nightly{"loops", script("loops", strings.TrimSuffix(strings.Repeat(does("cat README.md")+"\n", 40), "\n")) + ", max-iterations: 2", runner.Incomplete, "--max-iterations"},
 		nightly{"overspends", custom(backend(t, m, repliesOf("m", `{"prompt_tokens":9,"completion_tokens":9,"cost":4}`)), ""), runner.ModelRefused, "more than the"},
 		nightly{"broke", custom(backend(t, m), `, budget: 0.0001`), runner.OverBudget, "budget of 0.0001 USD"},
 		nightly{"impostor", custom(backend(t, m, nil, repliesOf("m-large", `{"prompt_tokens":9,"completion_tokens":9}`)), ""), runner.ModelRefused, `"m-large" answered`},
 		nightly{"minute", custom(backend(t, m, status(429, `{"error":{"message":"slow down"}}`, "Retry-After", "1")), ""), runner.Done, ""},
-		nightly{"day", custom(backend(t, m, nil, status(429, `{"error":{"message":"free-models-per-day"}}`, "Retry-After", "7200")), ""), runner.RateLimit, "today"},
+		nightly{"day", custom(backend(t, m, append([]http.HandlerFunc{nil}, again(50, status(429, `{"error":{"message":"free-models-per-day"}}`, "Retry-After", "7200"))...)...), ""), runner.RateLimit, "today"},
 		nightly{"fork", script("fork", does("bomb() { bomb | bomb & }; bomb; sleep 1")) + ", pids: 64", runner.Done, ""},
 		nightly{"full", script("full", does("head -c 300000000 /dev/zero > big; rm -f big")) + ", disk: 64m", runner.Done, ""},
 		nightly{"engine", script("engine", does(": outlives the engine; sleep 100")), runner.Done, ""},
 		nightly{"crash", script("crash", does(": outlives the process; sleep 20")), runner.Done, ""},
-		nightly{"down", custom(backend(t, m, again500(8)...), ""), runner.FailedRun, "server failed"},
+		nightly{"down", custom(backend(t, m, again(8, status(500, `{"error":{"message":"out of order"}}`))...), ""), runner.FailedRun, "server failed"},
 		nightly{"wrong", wrong, runner.Incomplete, "blocked"},
 		nightly{"gone", "model: custom/m, price: 1/2, base-url: http://127.0.0.1:9/v1", runner.FailedRun, "can't be reached"},
 	)
-}
-
-func again500(n int) (list []http.HandlerFunc) {
-	for range n {
-		list = append(list, status(500, `{"error":{"message":"out of order"}}`))
-	}
-	return list
 }
 
 // A night of 24 specs on two processors, with an engine that is restarted and a
