@@ -156,7 +156,8 @@ func night(t *testing.T, dir string) (list []nightly) {
 
 // A night of 24 specs on two processors, with an engine that is restarted and a
 // process that is killed in the middle. In the morning each has the end that it
-// had, the sums are those of the ledgers, and nothing is left behind.
+// had, the sums are those of the ledgers, and nothing is left behind. make test
+// has eight of the specs, GLOVEBOX_PROOF=full all.
 func TestNight(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a Docker engine; -short leaves it out")
@@ -166,6 +167,10 @@ func TestNight(t *testing.T) {
 	list := night(t, dir)
 	if len(list) != 24 {
 		t.Fatalf("%d specs", len(list))
+	}
+	if os.Getenv("GLOVEBOX_PROOF") != "full" {
+		short := strings.Fields("good01 good02 broke impostor day fork engine crash")
+		list = slices.DeleteFunc(list, func(n nightly) bool { return !slices.Contains(short, n.name) })
 	}
 	var manifest strings.Builder
 	manifest.WriteString("image: " + ownImage + "\nfeatures: 1\nspecs:\n")
@@ -198,7 +203,7 @@ func TestNight(t *testing.T) {
 		t.Errorf("%d boxes are left", len(left))
 	}
 	used := second.cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	t.Logf("24 specs in %s, at most %d MB resident\n%s", time.Since(began).Round(time.Second), used.Maxrss>>10, &second.out)
+	t.Logf("%d specs in %s, at most %d MB resident\n%s", len(list), time.Since(began).Round(time.Second), used.Maxrss>>10, &second.out)
 }
 
 // process is a batch that runs.
