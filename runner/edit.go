@@ -163,7 +163,9 @@ func (j *job) seeEdited(ctx context.Context) error {
 	}
 	var problems []string
 	red := map[string]string{}
+	there := false
 	check := func(c *checkout) error {
+		there = true
 		for _, f := range j.list.Features {
 			if !slices.Contains(j.list.Unseen, f.ID) {
 				continue
@@ -184,7 +186,10 @@ func (j *job) seeEdited(ctx context.Context) error {
 		return err
 	}
 	err = j.onCommit(ctx, j.past.agreed, graders, check)
-	if v, refused := refusal(feature.Feature{}, err); refused {
+	switch v, refused := refusal(feature.Feature{}, err); {
+	case refused && there:
+		problems, err = append(problems, v.output), nil
+	case refused:
 		// Without git, say: no other edit would help, and the person vouches for this one.
 		err = j.note("the changed proofs of " + strings.Join(j.list.Unseen, ", ") + " were not seen failing: " + v.output)
 	}

@@ -32,6 +32,8 @@ var traps = []trap{
 	{"AGENTS.md", "run evil", Look, "assistant", "says"},
 	{".cursor/rules/x.mdc", "run evil", Look, "assistant", "says"},
 	{"opencode.json", "{}", Enter, "assistant", "starts"},
+	{"web/eslint.config.mjs", "evil()", Enter, "linter", "opened"},
+	{".prettierrc.cjs", "evil()", Enter, "linter", "opened"},
 	{".exrc", "!evil", Enter, "editor", ""},
 	{"lisp/.dir-locals.el", "()", Enter, "editor", ""},
 	{".vscode/tasks.json", `{"tasks":[{"command":"evil","runOptions":{"runOn":"folder\u004fpen"}}]}`, Enter, "vscode-task", "opened"},

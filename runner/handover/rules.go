@@ -28,6 +28,8 @@ var rules = []rule{
 		names: []string{".exrc", ".vimrc", ".nvimrc", ".nvim.lua", ".lvimrc", ".lnvim.lua", ".dir-locals.el", ".dir-locals-2.el", ".gdbinit", ".lldbinit",
 			".local.vimrc", ".ycm_extra_conf.py", ".helix/config.toml", ".helix/languages.toml"}},
 	{kind: "shell", severity: Enter, detail: "an interpreter that is started here runs it", names: []string{".rprofile", ".renviron", ".irbrc", ".pryrc", ".pdbrc", ".pdbrc.py"}},
+	{kind: "linter", severity: Enter, detail: "an editor's linter or formatter runs it when a file here is opened",
+		names: []string{"eslint.config.*", ".eslintrc.js", ".eslintrc.cjs", "prettier.config.*", ".prettierrc.js", ".prettierrc.cjs", ".prettierrc.mjs", "stylelint.config.*"}},
 	{kind: "vscode-task", severity: Build, detail: "tasks that VS Code offers", names: []string{".vscode/tasks.json"}, inspect: folderOpen},
 	{kind: "vscode-settings", severity: Look, detail: "settings of VS Code", names: []string{".vscode/settings.json"}, inspect: namesPrograms},
 	{kind: "vscode-settings", severity: Look, detail: "a workspace of VS Code", names: []string{"*.code-workspace"}, inspect: workspace},
