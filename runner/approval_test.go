@@ -240,6 +240,12 @@ func TestEditedLater(t *testing.T) {
 	if e := w.ends(Usage); !strings.Contains(e.Reason, "bye: verify passes before anything is built") {
 		t.Error(e)
 	}
+	if _, err := edit(func(l feature.List) { l[1].Verify = "echo more >> README.md; false" }); err != nil {
+		t.Fatal(err)
+	}
+	if e := w.ends(Usage); !strings.Contains(e.Reason, "the edited list proves nothing: ") || !strings.Contains(e.Reason, "README.md") {
+		t.Error(e)
+	}
 	if _, err := edit(func(l feature.List) { l[1].Verify = `sh bye.sh | grep -x bye` }); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +263,7 @@ func TestEditedLater(t *testing.T) {
 			}
 		}
 	}
-	if edits != 2 {
+	if edits != 3 {
 		t.Errorf("%d edits are recorded", edits)
 	}
 }

@@ -174,10 +174,10 @@ func (j *job) seeEdited(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if fault := redFault(f, v); fault != "" {
-				problems = append(problems, f.ID+": "+fault)
-			}
 			red[f.ID] = j.clip(lastLine(v.output), 200)
+			if fault := redFault(f, v); fault != "" {
+				problems = append(problems, strings.TrimSuffix(f.ID+": "+fault+": "+red[f.ID], ": "))
+			}
 		}
 		return nil
 	}
